@@ -1,0 +1,133 @@
+//! What happens on the way to an answer, for whoever wants to tell it.
+
+use std::path::PathBuf;
+
+use crate::address::Commit;
+use crate::artifact::{Digest, Name};
+use crate::metalogic::Step;
+
+/// Names one thing that happened while a flow ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The walk went on by one step that is worth telling.
+    Walked(Step),
+    /// The ancestors beyond this commit cannot be known.
+    HistoryEnds {
+        /// The last commit that is known.
+        at: Commit,
+        /// Why, as a fragment.
+        why: String,
+    },
+    /// An ancestor's metafile is malformed and was passed over.
+    MetafileSkipped {
+        /// The commit at whose address it lies.
+        commit: Commit,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The commit's own metafile is malformed and is made anew.
+    MetafileRemade {
+        /// The commit at whose address it lies.
+        commit: Commit,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Another writer was first: the metafile is resolved again.
+    LostRace {
+        /// The commit whose metafile it is.
+        commit: Commit,
+    },
+    /// The metafile at an address says what it should.
+    Metafile {
+        /// The metafile's URL.
+        url: String,
+        /// Whether this run wrote it; otherwise it stood there.
+        written: bool,
+    },
+    /// A file's bytes begin to move.
+    Started {
+        /// Which kind of move.
+        transfer: Transfer,
+        /// The artifact.
+        name: Name,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// More of a file's bytes have moved.
+    Moved {
+        /// Which kind of move.
+        transfer: Transfer,
+        /// The artifact.
+        name: Name,
+        /// How many more bytes.
+        bytes: u64,
+    },
+    /// A file's bytes have moved.
+    Finished {
+        /// Which kind of move.
+        transfer: Transfer,
+        /// The artifact.
+        name: Name,
+    },
+    /// An artifact was stored.
+    Stored {
+        /// The artifact.
+        name: Name,
+        /// Its size in bytes.
+        size: u64,
+        /// Whether the same bytes stood there already, so that nothing was sent.
+        present: bool,
+    },
+    /// Other bytes stand under an artifact's name: they stay.
+    Conflict {
+        /// The artifact.
+        name: Name,
+        /// The digest of what stands in the store.
+        stands: Digest,
+        /// The digest of what was to be published.
+        refused: Digest,
+    },
+    /// An artifact is at its target.
+    Fetched {
+        /// The artifact.
+        name: Name,
+        /// The commit whose address holds it.
+        commit: Commit,
+        /// The file; none for standard output.
+        target: Option<PathBuf>,
+        /// Whether the target had the same bytes already.
+        present: bool,
+    },
+    /// No digest of an artifact is recorded anywhere, so that its bytes could not be verified.
+    Unverified {
+        /// The artifact.
+        name: Name,
+        /// The commit whose address holds it.
+        commit: Commit,
+    },
+}
+
+/// Names the ways in which a file's bytes move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transfer {
+    /// From a local file into its digest.
+    Hash,
+    /// From a local file into the store.
+    Upload,
+    /// From the store into a local file.
+    Download,
+}
+
+/// Is told what happens, in the order in which it happens.
+pub trait Observer: Send + Sync {
+    /// Takes note of one event. It must not block for long.
+    fn observe(&self, event: &Event);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn observe(&self, _: &Event) {}
+}

@@ -1,0 +1,342 @@
+//! The metafile, `build_meta.json`: for every artifact of a commit, the commit whose address holds it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+
+use crate::address::Commit;
+use crate::artifact::{Digest, Mode, Name};
+
+/// The largest metafile that is read or written, in bytes.
+pub const LARGEST: u64 = 1 << 20;
+
+/// The longest piece of a refused value that a message repeats, in characters.
+const SHOWN: usize = 80;
+
+/// Holds the metafile of one commit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metafile {
+    /// The commit at whose address the metafile lies.
+    pub commit: Commit,
+    /// The commit's first parent; none at a root commit.
+    pub parent_commit: Option<Commit>,
+    /// For each resolved artifact the commit whose address holds it.
+    pub artifacts: BTreeMap<Name, Commit>,
+    /// What is known of the artifacts that the entries point to. A name that is not in `artifacts` has no record.
+    pub details: BTreeMap<Name, Record>,
+    /// Top-level keys that this version does not know, in the file's order.
+    pub unknown: Map<String, Value>,
+}
+
+/// Holds what is known of one artifact at one address.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    /// The artifact's size in bytes.
+    pub size: Option<u64>,
+    /// The SHA-256 of its bytes.
+    pub sha256: Option<Digest>,
+    /// Its permission bits, where it is executable.
+    pub mode: Option<Mode>,
+    /// Keys that this version does not know, in the file's order.
+    pub unknown: Map<String, Value>,
+}
+
+/// Says why bytes are not the metafile of a commit.
+#[derive(Debug, thiserror::Error)]
+pub enum MetafileError {
+    /// The file is larger than [`LARGEST`].
+    #[error("a metafile has at most {LARGEST} bytes, this has {0}")]
+    TooLarge(u64),
+    /// The bytes are not one JSON text, or a key stands in it twice.
+    #[error("the metafile is not valid JSON")]
+    Syntax(#[source] serde_json::Error),
+    /// A key of the protocol is missing.
+    #[error("the metafile has no key {0:?}")]
+    MissingKey(&'static str),
+    /// A key has a value that the protocol does not allow.
+    #[error("key {key} of the metafile has the value {value}: {problem}")]
+    Value {
+        /// Where the value stands: `artifacts.cef.zip`.
+        key: String,
+        /// The value as JSON, cut to a readable length.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The metafile says that it is another commit's.
+    #[error("the metafile at the address of {address} says that it is that of {commit}")]
+    Misplaced {
+        /// The commit from whose address the metafile was read.
+        address: Commit,
+        /// The commit that it names.
+        commit: Commit,
+    },
+}
+
+impl Metafile {
+    /// Returns a metafile in which nothing is resolved.
+    #[must_use]
+    pub fn empty(commit: Commit, parent_commit: Option<Commit>) -> Self {
+        Self { commit, parent_commit, artifacts: BTreeMap::new(), details: BTreeMap::new(), unknown: Map::new() }
+    }
+
+    /// Reads the metafile that was found at the address of `address`.
+    ///
+    /// # Errors
+    /// Refuses what is too large, is not JSON, lacks a key of the protocol, has a value of another shape than the protocol's, or
+    /// belongs to another commit.
+    pub fn parse(bytes: &[u8], address: Commit) -> Result<Self, MetafileError> {
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if size > LARGEST {
+            return Err(MetafileError::TooLarge(size));
+        }
+        let mut fields = object("", read_json(bytes).map_err(MetafileError::Syntax)?)?;
+        let mut required = |key| fields.shift_remove(key).ok_or(MetafileError::MissingKey(key));
+        let commit = commit_id("commit", &required("commit")?)?;
+        let parent_commit = match required("parent_commit")? {
+            Value::Null => None,
+            id => Some(commit_id("parent_commit", &id)?),
+        };
+        let artifacts = object("artifacts", required("artifacts")?)?
+            .into_iter()
+            .map(|(name, id)| {
+                let key = format!("artifacts.{}", shortened(&name));
+                let name = artifact_name(&key, &name)?;
+                Ok((name, commit_id(&key, &id)?))
+            })
+            .collect::<Result<BTreeMap<_, _>, MetafileError>>()?;
+        let mut details = BTreeMap::new();
+        for (name, record) in object("details", fields.shift_remove("details").unwrap_or_else(|| Map::new().into()))? {
+            let key = format!("details.{}", shortened(&name));
+            let name = artifact_name(&key, &name)?;
+            let record = Record::parse(&key, record)?;
+            if artifacts.contains_key(&name) {
+                details.insert(name, record);
+            }
+        }
+        if commit != address {
+            return Err(MetafileError::Misplaced { address, commit });
+        }
+        Ok(Self { commit, parent_commit, artifacts, details, unknown: fields })
+    }
+
+    /// Returns the metafile's one encoding: UTF-8, two-space indent, sorted by name, one newline at the end.
+    ///
+    /// # Errors
+    /// Refuses a metafile that would be larger than [`LARGEST`], since nobody would read it.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, MetafileError> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .expect("because every key of a metafile is a string and writing to memory does not fail");
+        bytes.push(b'\n');
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if size > LARGEST { Err(MetafileError::TooLarge(size)) } else { Ok(bytes) }
+    }
+
+    /// Returns the stub of a commit: what this metafile of an ancestor resolves, re-addressed.
+    ///
+    /// Keys that this version does not know stay behind: they were said of the other commit.
+    #[must_use]
+    pub fn stub(&self, commit: Commit, parent_commit: Option<Commit>) -> Self {
+        let known = |record: &Record| Record { unknown: Map::new(), ..record.clone() };
+        Self {
+            artifacts: self.artifacts.clone(),
+            details: self.details.iter().map(|(name, record)| (name.clone(), known(record))).collect(),
+            ..Self::empty(commit, parent_commit)
+        }
+    }
+
+    /// Returns what this metafile records of the artifact of that name at the address of `commit`.
+    #[must_use]
+    pub fn record(&self, name: &Name, commit: Commit) -> Option<&Record> {
+        self.details.get(name).filter(|_| self.artifacts.get(name) == Some(&commit))
+    }
+}
+
+impl Record {
+    /// Says whether nothing is recorded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns the record with what was just learned of the same bytes; one that speaks of other bytes is replaced whole.
+    #[must_use]
+    pub fn learn(&self, known: &Self) -> Self {
+        let other_bytes = self.size.zip(known.size).is_some_and(|(mine, theirs)| mine != theirs)
+            || self.sha256.zip(known.sha256).is_some_and(|(mine, theirs)| mine != theirs);
+        if other_bytes {
+            return known.clone();
+        }
+        Self {
+            size: known.size.or(self.size),
+            sha256: known.sha256.or(self.sha256),
+            mode: known.mode.or(self.mode),
+            unknown: self.unknown.clone(),
+        }
+    }
+
+    fn parse(key: &str, record: Value) -> Result<Self, MetafileError> {
+        let mut fields = object(key, record)?;
+        let mut field = |field: &str| fields.shift_remove(field).map(|value| (format!("{key}.{field}"), value));
+        let size = field("size").map(|(key, value)| {
+            value.as_u64().ok_or_else(|| refused(&key, &value, "a size is a whole number of bytes"))
+        });
+        let sha256 = field("sha256").map(|(key, value)| text(&key, &value));
+        let mode = field("mode").map(|(key, value)| text(&key, &value));
+        Ok(Self { size: size.transpose()?, sha256: sha256.transpose()?, mode: mode.transpose()?, unknown: fields })
+    }
+}
+
+impl Serialize for Metafile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("commit", &self.commit.to_string())?;
+        map.serialize_entry("parent_commit", &self.parent_commit.as_ref().map(ToString::to_string))?;
+        let artifacts: BTreeMap<&str, String> =
+            self.artifacts.iter().map(|(name, commit)| (name.as_str(), commit.to_string())).collect();
+        map.serialize_entry("artifacts", &artifacts)?;
+        let details: BTreeMap<&str, &Record> = self
+            .details
+            .iter()
+            .filter(|(_, record)| !record.is_empty())
+            .map(|(name, record)| (name.as_str(), record))
+            .collect();
+        if !details.is_empty() {
+            map.serialize_entry("details", &details)?;
+        }
+        for (key, value) in &self.unknown {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(size) = self.size {
+            map.serialize_entry("size", &size)?;
+        }
+        if let Some(sha256) = self.sha256 {
+            map.serialize_entry("sha256", &sha256.to_string())?;
+        }
+        if let Some(mode) = self.mode {
+            map.serialize_entry("mode", &mode.to_string())?;
+        }
+        for (key, value) in &self.unknown {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+fn object(key: &str, value: Value) -> Result<Map<String, Value>, MetafileError> {
+    let key = if key.is_empty() { "(the whole)" } else { key };
+    match value {
+        Value::Object(fields) => Ok(fields),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(refused(key, &value, "an object belongs here"))
+        }
+    }
+}
+
+fn commit_id(key: &str, value: &Value) -> Result<Commit, MetafileError> {
+    text(key, value)
+}
+
+fn artifact_name(key: &str, name: &str) -> Result<Name, MetafileError> {
+    name.parse().map_err(|error: crate::artifact::NameError| refused(key, &Value::from(name), &error.to_string()))
+}
+
+fn text<T: std::str::FromStr<Err: fmt::Display>>(key: &str, value: &Value) -> Result<T, MetafileError> {
+    let text = value.as_str().ok_or_else(|| refused(key, value, "a string belongs here"))?;
+    text.parse().map_err(|error: T::Err| refused(key, value, &error.to_string()))
+}
+
+fn refused(key: &str, value: &Value, problem: &str) -> MetafileError {
+    MetafileError::Value { key: key.to_owned(), value: shortened(&value.to_string()), problem: problem.to_owned() }
+}
+
+/// Returns a text for a message: one line of plain ASCII of a readable length.
+fn shortened(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN)
+        .flat_map(|c| if matches!(c, ' '..='~') { vec![c] } else { c.escape_unicode().collect() })
+        .collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// Reads one JSON text in which no object has a key twice: with two readers that each take another one, a metafile
+/// would say two things.
+fn read_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    UniqueKeys.deserialize(&mut reader)?;
+    reader.end()?;
+    serde_json::from_slice(bytes)
+}
+
+/// Walks through any JSON value and refuses a key that stands twice in one object.
+struct UniqueKeys;
+
+impl<'de> DeserializeSeed<'de> for UniqueKeys {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for UniqueKeys {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let mut seen = std::collections::HashSet::new();
+        while let Some(key) = fields.next_key::<String>()? {
+            fields.next_value_seed(Self)?;
+            if let Some(twice) = seen.replace(key) {
+                return Err(A::Error::custom(format_args!("the key {twice:?} stands twice in one object")));
+            }
+        }
+        Ok(())
+    }
+}

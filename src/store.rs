@@ -1,0 +1,219 @@
+//! What the protocol needs from a place that keeps objects.
+
+// pub mod directory;
+mod key;
+// pub mod memory;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::address::Commit;
+use crate::artifact::{Digest, Mode};
+use crate::metalogic::Listing;
+
+pub use key::Key;
+
+/// Keeps objects under keys. A listing shows every object whose put was answered before.
+///
+/// There are no default methods, so that a store that wraps another cannot forget one.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Returns the URL of the object under a key, whether it exists or not: what a person can give to other tools.
+    fn url(&self, key: &Key) -> String;
+
+    /// Returns the store's own URL, without a slash at its end.
+    fn root(&self) -> String;
+
+    /// Lists a commit's address. An address where nothing was ever put is empty.
+    async fn list(&self, commit: Commit) -> Result<Listing, StoreError>;
+
+    /// Returns a small object whole, with the tag of this version of it; none where there is no object.
+    ///
+    /// An object of more than `largest` bytes is refused with [`StoreError::TooLarge`].
+    async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError>;
+
+    /// Opens an object of any size for reading the bytes of `range` (to its end, where `range` is none).
+    ///
+    /// A range that reaches beyond the object's end is cut there.
+    async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError>;
+
+    /// Returns what is known of an object without reading its bytes.
+    async fn head(&self, key: &Key) -> Result<Option<Object>, StoreError>;
+
+    /// Puts an object whole or not at all, and returns the tag of what was put.
+    ///
+    /// Where the condition does not hold, nothing changes and the answer is [`StoreError::Precondition`].
+    async fn put(
+        &self,
+        key: &Key,
+        content: Content,
+        attributes: Attributes,
+        condition: &Condition,
+    ) -> Result<Tag, StoreError>;
+
+    /// Copies an object inside the store under a key that must not exist yet ([`StoreError::Precondition`]), without
+    /// moving its bytes through this process. The copy keeps the attributes.
+    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError>;
+
+    /// Deletes an object. To delete what does not exist is success.
+    async fn delete(&self, key: &Key) -> Result<(), StoreError>;
+}
+
+/// Holds the opaque tag of one version of an object: it is compared and never computed by a caller.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Tag(pub String);
+
+/// Says what must hold for a put to take place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    None,
+    /// There is no object under the key.
+    Absent,
+    /// The object under the key is the version with this tag.
+    Matches(Tag),
+}
+
+/// Holds what a store records beside an object's bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// The SHA-256 that a writer of this store recorded.
+    pub sha256: Option<Digest>,
+    /// The permission bits, where the object is an executable file.
+    pub mode: Option<Mode>,
+}
+
+/// Describes an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Object {
+    /// Its size in bytes: of the whole, whatever range was asked for.
+    pub size: u64,
+    /// What is recorded beside its bytes.
+    pub attributes: Attributes,
+}
+
+/// Holds what a put sends.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// These bytes.
+    Bytes(Bytes),
+    /// A local file's bytes.
+    File(Upload),
+}
+
+/// Describes the local file that a put sends. It is never held in memory whole.
+#[derive(Clone)]
+pub struct Upload {
+    /// The file.
+    pub path: PathBuf,
+    /// The size in bytes that it had when it was hashed.
+    pub size: u64,
+    /// The digest that it had then. What is sent must have it still, or nothing is put: [`StoreError::SourceChanged`].
+    pub sha256: Digest,
+    /// Is told of each stretch of bytes that was sent.
+    pub progress: Progress,
+}
+
+/// Is told how many more bytes have moved.
+pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upload").field("path", &self.path).field("sha256", &self.sha256).finish_non_exhaustive()
+    }
+}
+
+/// Holds the bytes of an open object, or of the range of it that was asked for.
+pub enum Body {
+    /// They follow in a local file from where it stands, so many of them.
+    File(std::fs::File, u64),
+    /// They come in pieces.
+    Stream(BoxStream<'static, Result<Bytes, StoreError>>),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file, bytes) => f.debug_tuple("File").field(file).field(bytes).finish(),
+            Self::Stream(_) => f.debug_tuple("Stream").finish_non_exhaustive(),
+        }
+    }
+}
+
+/// Says why a store did not do what was asked; each variant is something else that a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What was to be read or copied, or the bucket itself, is not there.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The condition of a put did not hold: somebody else was first.
+    #[error("{key} is not in the state that the write expected")]
+    Precondition {
+        /// The object's key.
+        key: String,
+    },
+    /// The store refuses this to whoever asks.
+    #[error("access to {key} is denied")]
+    AccessDenied {
+        /// The object's key, or the address.
+        key: String,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store does not answer, or answers that it cannot, after all retries.
+    #[error("{key} cannot be reached")]
+    Unavailable {
+        /// The object's key, or the address.
+        key: String,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store gave other bytes than it said it would.
+    #[error("{key} is corrupt: {problem}")]
+    Corrupt {
+        /// The object's key.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An object that is read whole is larger than any of its kind.
+    #[error("{key} has {size} bytes, more than the {largest} that are read")]
+    TooLarge {
+        /// The object's key.
+        key: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        largest: u64,
+        /// The tag of this version of it, so that it can be replaced.
+        tag: Tag,
+    },
+    /// The local file that was to be sent cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Source {
+        /// The local file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The local file that was to be sent is no longer what it was when it was hashed.
+    #[error("{} changed while it was being published", path.display())]
+    SourceChanged {
+        /// The local file.
+        path: PathBuf,
+    },
+    /// Something else, which trying again will not mend.
+    #[error("{key} failed")]
+    Other {
+        /// The object's key, or the address.
+        key: String,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
