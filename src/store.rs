@@ -2,7 +2,8 @@
 
 // pub mod directory;
 mod key;
-// pub mod memory;
+pub mod memory;
+mod source;
 
 use std::fmt;
 use std::ops::Range;
