@@ -1,6 +1,6 @@
 //! What the protocol needs from a place that keeps objects.
 
-// pub mod directory;
+pub mod directory;
 mod key;
 pub mod memory;
 mod source;

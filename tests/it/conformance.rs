@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use metalogic::address::Commit;
 use metalogic::artifact::{Digest, Mode};
+use metalogic::store::directory::DirectoryStore;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag, Upload};
 
@@ -57,7 +58,7 @@ macro_rules! conformance {
 }
 
 conformance! {
-    memory: {
+    memory, directory: {
         what_was_put_is_got
         nothing_is_got_where_nothing_was_put
         a_second_creation_is_refused_and_the_first_stays
@@ -98,6 +99,20 @@ mod empty {
             Box::pin(std::future::ready(()))
         });
         Subject { store: Arc::new(store), plant, records_digests: true, _guard: Box::new(()) }
+    }
+
+    pub async fn directory() -> Subject {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("store");
+        let store = DirectoryStore::new(&root);
+        let plant: Plant = Box::new(move |key, bytes| {
+            let path = root.join(key);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+            Box::pin(std::future::ready(()))
+        });
+        let records_digests = xattr::set(directory.path(), "user.probe", b"").is_ok();
+        Subject { store: Arc::new(store), plant, records_digests, _guard: Box::new(directory) }
     }
 }
 

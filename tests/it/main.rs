@@ -3,3 +3,5 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
 
 mod conformance;
+#[cfg(unix)]
+mod directory;

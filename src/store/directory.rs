@@ -1,0 +1,101 @@
+//! A store in a directory: of this machine, or of a file system that several share.
+
+mod lock;
+mod read;
+mod site;
+mod system;
+mod task;
+mod write;
+
+use std::ops::Range;
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use super::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag};
+use crate::address::Commit;
+use crate::metalogic::Listing;
+use site::Site;
+
+/// What is percent-encoded in a part of a `file:` URL: all that RFC 3986 does not let stand in a path for itself.
+const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'+').remove(b':').remove(b'@');
+
+/// Keeps objects as files below a directory, in the layout that every store has: a file that someone copies there counts.
+///
+/// What the program itself needs lies in `.metalogic` beside them. A tag is the SHA-256 of an object's bytes, so a compare-and-swap
+/// compares content and never times; an advisory lock makes it hold between processes.
+#[derive(Debug, Clone)]
+pub struct DirectoryStore {
+    site: Arc<Site>,
+}
+
+impl DirectoryStore {
+    /// Makes a store of a directory, whose path must be absolute. Nothing is created until the first put.
+    #[must_use]
+    pub fn new(directory: &Path) -> Self {
+        Self { site: Arc::new(Site::new(directory)) }
+    }
+}
+
+#[async_trait]
+impl Store for DirectoryStore {
+    fn url(&self, key: &Key) -> String {
+        format!("{}/{key}", self.root())
+    }
+
+    fn root(&self) -> String {
+        let part = |component: Component<'_>| match component {
+            Component::RootDir | Component::CurDir => String::new(),
+            Component::Prefix(_) | Component::ParentDir | Component::Normal(_) => {
+                format!("/{}", percent_encode(component.as_os_str().as_encoded_bytes(), RESERVED))
+            }
+        };
+        format!("file://{}", self.site.root().components().map(part).collect::<String>())
+    }
+
+    async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {
+        let site = Arc::clone(&self.site);
+        task::run(commit.address(), move |task| read::list(task, &site.address(commit))).await
+    }
+
+    async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
+        let path = self.site.path(key);
+        task::run(key.to_string(), move |task| read::get(task, &path, largest)).await
+    }
+
+    async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
+        let path = self.site.path(key);
+        task::run(key.to_string(), move |task| read::open(task, &path, range)).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<Object>, StoreError> {
+        let path = self.site.path(key);
+        task::run(key.to_string(), move |task| read::head(task, &path)).await
+    }
+
+    async fn put(
+        &self,
+        key: &Key,
+        content: Content,
+        attributes: Attributes,
+        condition: &Condition,
+    ) -> Result<Tag, StoreError> {
+        let (site, key, condition) = (Arc::clone(&self.site), key.clone(), condition.clone());
+        let what = key.to_string();
+        task::run(what, move |task| write::put(task, &site, &key, &content, attributes, &condition)).await
+    }
+
+    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
+        let (site, from, to) = (Arc::clone(&self.site), from.clone(), to.clone());
+        task::run(to.to_string(), move |task| write::copy(task, &site, &from, &to)).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        let (site, key) = (Arc::clone(&self.site), key.clone());
+        task::run(key.to_string(), move |task| write::delete(task, &site, &key)).await
+    }
+}

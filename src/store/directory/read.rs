@@ -1,0 +1,146 @@
+//! Reading from a directory store.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::super::source::PIECE;
+use super::super::{Attributes, Body, Object, StoreError, Tag};
+use super::system;
+use super::task::Task;
+use crate::artifact::{Digest, Hasher, METAFILE};
+use crate::metalogic::Listing;
+
+pub(super) fn list(task: &Task, address: &Path) -> Result<Listing, StoreError> {
+    let fault = |error| task.fault(error);
+    let Some(entries) = present(fs::read_dir(address)).map_err(fault)? else {
+        return Ok(Listing::default());
+    };
+    let mut objects = Vec::new();
+    for entry in entries {
+        objects.extend(describe(&entry.map_err(fault)?).map_err(fault)?);
+    }
+    // A name that is renamed over while the directory is read may be left out of it, so the one that is gets a look of its own.
+    let metafile = address.join(METAFILE);
+    if let Some(metadata) = present(fs::symlink_metadata(metafile)).map_err(fault)?.filter(|found| !found.is_dir()) {
+        objects.push((METAFILE.to_owned(), metadata.len()));
+    }
+    Ok(objects.into_iter().collect())
+}
+
+/// Returns the name and size of an entry; none where it is gone already.
+fn describe(entry: &fs::DirEntry) -> io::Result<Option<(String, u64)>> {
+    let lossy = |name: &OsStr| name.to_string_lossy().into_owned();
+    let name = lossy(&entry.file_name());
+    let kind = entry.file_type()?;
+    if kind.is_dir() {
+        return Ok(Some((name + "/", 0)));
+    }
+    if kind.is_file() {
+        return Ok(present(entry.metadata())?.map(|metadata| (name, metadata.len())));
+    }
+    let target = fs::metadata(entry.path()).ok().filter(Metadata::is_file);
+    Ok(Some((name, target.map_or(0, |metadata| metadata.len()))))
+}
+
+pub(super) fn get(task: &Task, path: &Path, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
+    let Some((file, _)) = find(path).map_err(|error| task.fault(error))? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    (&file).take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| task.fault(error))?;
+    let mut hasher = Hasher::default();
+    hasher.update(&bytes);
+    let mut size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if size <= largest {
+        return Ok(Some((bytes.into(), tag(hasher.finish()))));
+    }
+    drop(bytes);
+    size += hash(task, &file, &mut hasher)?;
+    Err(StoreError::TooLarge { key: task.to_string(), size, largest, tag: tag(hasher.finish()) })
+}
+
+pub(super) fn open(task: &Task, path: &Path, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
+    let fault = |error| task.fault(error);
+    let Some((mut file, metadata)) = find(path).map_err(fault)? else {
+        return Ok(None);
+    };
+    let object = describe_object(&file, &metadata);
+    let range = range.unwrap_or(0..object.size);
+    let start = range.start.min(object.size);
+    file.seek(SeekFrom::Start(start)).map_err(fault)?;
+    let bytes = range.end.min(object.size).saturating_sub(start);
+    Ok(Some((object, Body::File(file, bytes))))
+}
+
+pub(super) fn head(task: &Task, path: &Path) -> Result<Option<Object>, StoreError> {
+    let found = find(path).map_err(|error| task.fault(error))?;
+    Ok(found.map(|(file, metadata)| describe_object(&file, &metadata)))
+}
+
+/// Returns the tag of the version that stands at a path.
+pub(super) fn current(task: &Task, path: &Path) -> Result<Option<Tag>, StoreError> {
+    let Some((file, _)) = find(path).map_err(|error| task.fault(error))? else {
+        return Ok(None);
+    };
+    let mut hasher = Hasher::default();
+    hash(task, &file, &mut hasher)?;
+    Ok(Some(tag(hasher.finish())))
+}
+
+/// Returns the tag of the version that has these bytes.
+pub(super) fn tag(digest: Digest) -> Tag {
+    Tag(digest.to_string())
+}
+
+/// Opens the file of an object. A directory is no object, nor is a special file: to open a FIFO would wait for a writer.
+pub(super) fn find(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    if !present(fs::metadata(path))?.is_some_and(|metadata| metadata.is_file()) {
+        return Ok(None);
+    }
+    let Some(file) = present(File::open(path))? else {
+        return Ok(None);
+    };
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file().then_some((file, metadata)))
+}
+
+/// Returns what is recorded beside a file's bytes.
+pub(super) fn attributes(file: &File, metadata: &Metadata) -> Attributes {
+    Attributes { sha256: system::recorded_digest(file), mode: system::mode(metadata) }
+}
+
+fn describe_object(file: &File, metadata: &Metadata) -> Object {
+    Object { size: metadata.len(), attributes: attributes(file, metadata) }
+}
+
+/// Hashes what follows in a file, and returns how many bytes that was.
+fn hash(task: &Task, mut file: &File, hasher: &mut Hasher) -> Result<u64, StoreError> {
+    let mut buffer = vec![0; PIECE];
+    let mut size = 0;
+    loop {
+        task.go_on()?;
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(size),
+            Ok(count) => {
+                hasher.update(buffer.get(..count).unwrap_or_default());
+                size += u64::try_from(count).unwrap_or(u64::MAX);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(task.fault(error)),
+        }
+    }
+}
+
+/// Takes absence for an answer.
+pub(super) fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

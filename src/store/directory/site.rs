@@ -1,0 +1,84 @@
+//! Where the files of a directory store lie.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::Duration;
+
+use super::super::Key;
+use super::system;
+use crate::address::Commit;
+
+/// The directory of what is the program's own. It begins with a full stop, so nobody takes it for an object.
+const OWN: &str = ".metalogic";
+
+/// How long a temporary file may stand untouched before it is taken for one that a killed process left.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Knows the paths of one store.
+#[derive(Debug)]
+pub(super) struct Site {
+    root: PathBuf,
+    swept: Once,
+}
+
+impl Site {
+    pub(super) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), swept: Once::new() }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the path of an object.
+    pub(super) fn path(&self, key: &Key) -> PathBuf {
+        self.root.join(key.to_string())
+    }
+
+    /// Returns the path of a commit's address.
+    pub(super) fn address(&self, commit: Commit) -> PathBuf {
+        self.root.join(commit.address())
+    }
+
+    /// Returns the directory in which locks lie, made where it was absent.
+    pub(super) fn locks(&self) -> io::Result<PathBuf> {
+        let locks = self.root.join(OWN).join("locks");
+        make_directory(&locks)?;
+        Ok(locks)
+    }
+
+    /// Returns the directory in which files lie until they are whole, made where it was absent.
+    pub(super) fn temporary(&self) -> io::Result<PathBuf> {
+        let temporary = self.root.join(OWN).join("tmp");
+        make_directory(&temporary)?;
+        self.swept.call_once(|| sweep(&temporary));
+        Ok(temporary)
+    }
+}
+
+/// Makes a directory and those above it, so that they stand after a crash too.
+pub(super) fn make_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    make_directory(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    system::sync_directory(parent)
+}
+
+/// Removes what killed processes left. A file that is being written is younger; what cannot be removed is in nobody's way.
+fn sweep(temporary: &Path) {
+    let is_abandoned = |entry: &fs::DirEntry| {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > ABANDONED))
+    };
+    for entry in fs::read_dir(temporary).into_iter().flatten().flatten().filter(is_abandoned) {
+        let _ = fs::remove_file(entry.path());
+    }
+}

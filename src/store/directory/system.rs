@@ -1,0 +1,87 @@
+//! What differs between operating systems, and between their file systems.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::Path;
+
+use crate::artifact::{Digest, Mode};
+
+/// The extended attribute in which an object's digest is recorded.
+#[cfg(unix)]
+const SHA256: &str = "user.metalogic.sha256";
+
+/// Gives new files the bits of any other file or program, less the umask: others may have to read them.
+#[cfg(unix)]
+pub(super) fn choose_permissions(builder: &mut tempfile::Builder<'_, '_>, executable: bool) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bits = if executable { 0o777 } else { 0o666 };
+    builder.permissions(std::fs::Permissions::from_mode(bits));
+}
+
+#[cfg(not(unix))]
+pub(super) fn choose_permissions(_: &mut tempfile::Builder<'_, '_>, _: bool) {}
+
+/// Takes a file's write bits away, so that nobody edits it where it lies.
+#[cfg(unix)]
+pub(super) fn forbid_writing(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut permissions = file.metadata()?.permissions();
+    permissions.set_mode(permissions.mode() & !0o222);
+    file.set_permissions(permissions)
+}
+
+/// A read-only file could be neither replaced nor deleted here.
+#[cfg(not(unix))]
+pub(super) fn forbid_writing(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Returns the mode to record of a file.
+#[cfg(unix)]
+pub(super) fn mode(metadata: &Metadata) -> Option<Mode> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Mode::of_file(metadata.permissions().mode())
+}
+
+#[cfg(not(unix))]
+pub(super) fn mode(_: &Metadata) -> Option<Mode> {
+    None
+}
+
+/// Records a digest beside a file's bytes, where the file system can: a digest that is not recorded is computed when it is needed.
+#[cfg(unix)]
+pub(super) fn record_digest(file: &File, digest: Digest) {
+    use xattr::FileExt as _;
+    let _ = file.set_xattr(SHA256, digest.to_string().as_bytes());
+}
+
+#[cfg(not(unix))]
+pub(super) fn record_digest(_: &File, _: Digest) {}
+
+/// Returns the digest that is recorded beside a file's bytes.
+#[cfg(unix)]
+pub(super) fn recorded_digest(file: &File) -> Option<Digest> {
+    use xattr::FileExt as _;
+    let value = file.get_xattr(SHA256).ok()??;
+    std::str::from_utf8(&value).ok()?.parse().ok()
+}
+
+#[cfg(not(unix))]
+pub(super) fn recorded_digest(_: &File) -> Option<Digest> {
+    None
+}
+
+/// Makes the names in a directory last through a crash, where the file system can do that at all.
+#[cfg(unix)]
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    let cannot = |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
+    match File::open(path)?.sync_all() {
+        Err(error) if cannot(&error) => Ok(()),
+        synced => synced,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}

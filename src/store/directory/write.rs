@@ -1,0 +1,156 @@
+//! Writing to a directory store: to a temporary file first, then under its name at once.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use tempfile::{NamedTempFile, PersistError};
+
+use super::super::{Attributes, Condition, Content, Key, StoreError, Tag, source};
+use super::site::{Site, make_directory};
+use super::task::Task;
+use super::{lock, read, system};
+use crate::artifact::{Digest, Mode};
+
+/// How many bytes the kernel is asked to copy at once: where it can share them between files, it is quick with more than we read at once.
+const COPIED: u64 = 64 << 20;
+
+pub(super) fn put(
+    task: &Task,
+    site: &Site,
+    key: &Key,
+    content: &Content,
+    attributes: Attributes,
+    condition: &Condition,
+) -> Result<Tag, StoreError> {
+    // What is refused already need not be written first; what is not is looked at again, when it counts.
+    if !holds(task, &site.path(key), condition)? {
+        return Err(task.precondition());
+    }
+    let mut draft = draft(task, site, attributes)?;
+    let digest = fill(task, draft.as_file_mut(), content)?;
+    settle(task, site, draft, key, attributes, condition)?;
+    Ok(read::tag(digest))
+}
+
+pub(super) fn copy(task: &Task, site: &Site, from: &Key, to: &Key) -> Result<(), StoreError> {
+    let fault = |error| task.fault(error);
+    let found = read::find(&site.path(from)).map_err(fault)?;
+    let (original, metadata) = found.ok_or_else(|| StoreError::NotFound(from.to_string()))?;
+    if !holds(task, &site.path(to), &Condition::Absent)? {
+        return Err(task.precondition());
+    }
+    let attributes = read::attributes(&original, &metadata);
+    let mut draft = draft(task, site, attributes)?;
+    while io::copy(&mut (&original).take(COPIED), draft.as_file_mut()).map_err(fault)? > 0 {
+        task.go_on()?;
+    }
+    settle(task, site, draft, to, attributes, &Condition::Absent)
+}
+
+pub(super) fn delete(task: &Task, site: &Site, key: &Key) -> Result<(), StoreError> {
+    let path = site.path(key);
+    let found = read::present(fs::symlink_metadata(&path)).map_err(|error| task.fault(error))?;
+    if !found.is_some_and(|found| found.is_file() || found.is_symlink()) {
+        return Ok(());
+    }
+    let folder = own_folder(task, site, &path)?;
+    let _lock = lock::take(task, site, key)?;
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| system::sync_directory(folder)).map_err(|error| task.fault(error)),
+    }
+}
+
+/// Makes an empty file on the store's file system, which goes away when it is dropped.
+fn draft(task: &Task, site: &Site, attributes: Attributes) -> Result<NamedTempFile, StoreError> {
+    let executable = attributes.mode.is_some_and(|mode| Mode::of_file(mode.bits()).is_some());
+    let mut builder = tempfile::Builder::new();
+    system::choose_permissions(builder.prefix("put-"), executable);
+    site.temporary().and_then(|folder| builder.tempfile_in(folder)).map_err(|error| task.fault(error))
+}
+
+fn fill(task: &Task, file: &mut File, content: &Content) -> Result<Digest, StoreError> {
+    match content {
+        Content::Bytes(bytes) => {
+            file.write_all(bytes).map_err(|error| task.fault(error))?;
+            Ok(Digest::of(bytes))
+        }
+        Content::File(upload) => {
+            source::send(upload, |piece| {
+                task.go_on()?;
+                file.write_all(piece).map_err(|error| task.fault(error))
+            })?;
+            Ok(upload.sha256)
+        }
+    }
+}
+
+/// Gives a draft that has all its bytes its name, if the condition holds.
+fn settle(
+    task: &Task,
+    site: &Site,
+    draft: NamedTempFile,
+    key: &Key,
+    attributes: Attributes,
+    condition: &Condition,
+) -> Result<(), StoreError> {
+    let path = site.path(key);
+    finish(draft.as_file(), key, attributes).map_err(|error| task.fault(error))?;
+    let folder = own_folder(task, site, &path)?;
+    make_directory(folder).map_err(|error| task.fault(error))?;
+    task.go_on()?;
+    let settled = match condition {
+        Condition::Absent => draft.persist_noclobber(&path),
+        Condition::None | Condition::Matches(_) => {
+            let _lock = lock::take(task, site, key)?;
+            if !holds(task, &path, condition)? {
+                return Err(task.precondition());
+            }
+            draft.persist(&path)
+        }
+    };
+    match settled {
+        Ok(_) => system::sync_directory(folder).map_err(|error| task.fault(error)),
+        Err(PersistError { error, .. }) if is_taken(&error, condition) => Err(task.precondition()),
+        Err(PersistError { error, .. }) => Err(task.fault(error)),
+    }
+}
+
+/// Records what stands beside a draft's bytes, and has all of it on disk. The digest comes first: it needs the write bits.
+fn finish(file: &File, key: &Key, attributes: Attributes) -> io::Result<()> {
+    if let Some(digest) = attributes.sha256 {
+        system::record_digest(file, digest);
+    }
+    match key {
+        Key::Artifact(..) => system::forbid_writing(file)?,
+        Key::Metafile(_) | Key::Registry => {}
+    }
+    file.sync_all()
+}
+
+fn is_taken(error: &io::Error, condition: &Condition) -> bool {
+    *condition == Condition::Absent && error.kind() == io::ErrorKind::AlreadyExists
+}
+
+/// Says whether the condition of a put holds at this moment.
+fn holds(task: &Task, path: &Path, condition: &Condition) -> Result<bool, StoreError> {
+    match condition {
+        Condition::None => Ok(true),
+        Condition::Absent => {
+            let found = read::present(fs::symlink_metadata(path)).map_err(|error| task.fault(error))?;
+            Ok(found.is_none())
+        }
+        Condition::Matches(tag) => Ok(read::current(task, path)?.as_ref() == Some(tag)),
+    }
+}
+
+/// Returns the directory of an object. An address that is a link leads to somebody else's files: it is read, but not written.
+fn own_folder<'a>(task: &Task, site: &Site, path: &'a Path) -> Result<&'a Path, StoreError> {
+    let folder = path.parent().unwrap_or(path);
+    if folder != site.root() && folder.is_symlink() {
+        let error = io::Error::other("its address is a symbolic link, through which nothing is written");
+        return Err(task.fault(error));
+    }
+    Ok(folder)
+}
