@@ -22,7 +22,7 @@ pub enum CommitError {
     #[error("a commit id has 40 or 64 hex digits, this has {0} characters")]
     Length(usize),
     /// The text has a character other than `0-9a-f`.
-    #[error("a commit id is lower-case hex, this has {0:?}")]
+    #[error("a commit id is lower-case hex, this has '{}'", .0.escape_default())]
     Character(char),
     /// The text is git's null id, which stands for "no commit".
     #[error("a commit id of zeros alone names no commit")]

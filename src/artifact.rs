@@ -28,7 +28,7 @@ pub enum NameError {
     #[error("an artifact name has at most {LONGEST_NAME} characters, this has {0}")]
     Long(usize),
     /// The text has a character that no name has.
-    #[error("an artifact name has only A-Z a-z 0-9 . _ + -, this has {0:?}")]
+    #[error("an artifact name has only A-Z a-z 0-9 . _ + -, this has '{}'", .0.escape_default())]
     Character(char),
     /// The text starts with one of `. _ + -`.
     #[error("an artifact name starts with a letter or a digit, this with {0:?}")]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::address::Commit;
-use crate::artifact::{Digest, Name};
+use crate::artifact::Name;
 use crate::metalogic::Step;
 
 /// Names one thing that happened while a flow ran.
@@ -77,15 +77,6 @@ pub enum Event {
         size: u64,
         /// Whether the same bytes stood there already, so that nothing was sent.
         present: bool,
-    },
-    /// Other bytes stand under an artifact's name: they stay.
-    Conflict {
-        /// The artifact.
-        name: Name,
-        /// The digest of what stands in the store.
-        stands: Digest,
-        /// The digest of what was to be published.
-        refused: Digest,
     },
     /// An artifact is at its target.
     Fetched {

@@ -5,17 +5,40 @@
 //!
 //! The modules stand in the order of their floors: each uses only what stands on a floor above it in this list.
 
-// Floor 1, pure: a commit's address, an artifact's name.
+// Floor 1, pure: where a commit's things lie, and what an artifact is called.
 pub mod address;
 pub mod artifact;
+pub mod location;
 // Floor 2, pure: the two documents.
 pub mod metafile;
-// pub mod registry;
+pub mod registry;
 // Floor 3, pure: the rule.
 pub mod metalogic;
-// Floor 4, ports: what the rule needs from the world, and whom it tells.
+// Floor 4, pure and ports: this repository's names; what the rule needs from the world, and whom it tells.
 pub mod ancestry;
+pub mod catalog;
 pub mod event;
 pub mod store;
-// Floor 5, leaves: stores (below `store`) and git.
-// pub mod git;
+// Floor 5, leaves: local files, git and, below `store`, the stores.
+pub mod files;
+pub mod git;
+// Floor 6, means: what flows have in common.
+pub mod stored;
+pub mod transfer;
+pub mod world;
+// Floor 7, the walk along history.
+pub mod walk;
+// Floor 8, flows: one use case each.
+pub mod fetch;
+pub mod resolve;
+pub mod show;
+pub mod stub;
+// Floor 9, the flow that ends in another.
+pub mod publish;
+// Floor 10, edge: settings in, log and errors out.
+pub mod config;
+pub mod report;
+// Floor 11, what a failure is.
+pub mod failure;
+// Floor 12, the command line.
+pub mod cli;

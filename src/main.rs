@@ -1,1 +1,7 @@
-fn main() {}
+//! The `metalogic` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    metalogic::cli::run()
+}

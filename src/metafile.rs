@@ -96,10 +96,9 @@ impl Metafile {
         let mut fields = object("", read_json(bytes).map_err(MetafileError::Syntax)?)?;
         let mut required = |key| fields.shift_remove(key).ok_or(MetafileError::MissingKey(key));
         let commit = commit_id("commit", &required("commit")?)?;
-        let parent_commit = match required("parent_commit")? {
-            Value::Null => None,
-            id => Some(commit_id("parent_commit", &id)?),
-        };
+        let parent_commit = required("parent_commit")?;
+        let parent_commit =
+            if parent_commit.is_null() { None } else { Some(commit_id("parent_commit", &parent_commit)?) };
         let artifacts = object("artifacts", required("artifacts")?)?
             .into_iter()
             .map(|(name, id)| {
@@ -140,10 +139,9 @@ impl Metafile {
     /// Keys that this version does not know stay behind: they were said of the other commit.
     #[must_use]
     pub fn stub(&self, commit: Commit, parent_commit: Option<Commit>) -> Self {
-        let known = |record: &Record| Record { unknown: Map::new(), ..record.clone() };
         Self {
             artifacts: self.artifacts.clone(),
-            details: self.details.iter().map(|(name, record)| (name.clone(), known(record))).collect(),
+            details: self.details.iter().map(|(name, record)| (name.clone(), record.known())).collect(),
             ..Self::empty(commit, parent_commit)
         }
     }
@@ -160,6 +158,12 @@ impl Record {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Returns the record without the keys that this version does not know: those are said of one commit's metafile alone.
+    #[must_use]
+    pub fn known(&self) -> Self {
+        Self { unknown: Map::new(), ..self.clone() }
     }
 
     /// Returns the record with what was just learned of the same bytes; one that speaks of other bytes is replaced whole.
@@ -334,7 +338,10 @@ impl<'de> Visitor<'de> for UniqueKeys {
         while let Some(key) = fields.next_key::<String>()? {
             fields.next_value_seed(Self)?;
             if let Some(twice) = seen.replace(key) {
-                return Err(A::Error::custom(format_args!("the key {twice:?} stands twice in one object")));
+                return Err(A::Error::custom(format_args!(
+                    "the key \"{}\" stands twice in one object",
+                    shortened(&twice)
+                )));
             }
         }
         Ok(())

@@ -124,8 +124,11 @@ impl Metalogic {
         self.missing.is_empty()
     }
 
-    /// Takes what stands at the next ancestor's address.
+    /// Takes what stands at the next ancestor's address. What was looked up ahead in vain, beyond completeness, changes nothing.
     pub fn pass(&mut self, ancestor: Commit, listing: &Listing) {
+        if self.is_complete() {
+            return;
+        }
         let here: Vec<Name> =
             self.missing.iter().filter(|name| listing.artifacts.contains_key(*name)).cloned().collect();
         if here.is_empty() {

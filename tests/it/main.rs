@@ -1,7 +1,29 @@
-//! The laws that the library keeps.
+//! The laws that metalogic keeps, in one binary.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::expect_fun_call,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    unreachable_pub
+)]
 
+mod architecture;
+mod cli;
 mod conformance;
+mod decorated;
 #[cfg(unix)]
 mod directory;
+mod explorer;
+mod flows;
+mod git;
+mod metafile;
+mod metalogic;
+mod names;
+mod registry;
+mod repo;
+mod sandbox;

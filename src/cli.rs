@@ -1,0 +1,244 @@
+//! The command line: arguments, dispatch, and how every command begins and ends.
+
+mod completions;
+mod fetch;
+mod help;
+mod init;
+mod publish;
+mod registry;
+mod resolve;
+mod session;
+mod show;
+mod stub;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::{self, Color, Config, Environment, Flags, Manner};
+use crate::failure::{EndedError, Failure, Kind, OutputClosed};
+use crate::report::{Report, Verbosity};
+use session::Session;
+
+/// How long a run that is interrupted waits for files that are being written to be put away.
+const LAST_MOMENTS: Duration = Duration::from_secs(3);
+
+/// Where is each artifact of this commit?
+#[derive(Debug, Parser)]
+#[command(
+    name = "metalogic",
+    version,
+    about = help::ABOUT,
+    long_about = help::LONG_ABOUT,
+    after_long_help = help::after(),
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Start in DIR, as if the program had been called there
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+    /// Where artifacts live: s3://BUCKET[/PREFIX], file:///DIR or a directory
+    #[arg(long, value_name = "URL", global = true)]
+    store: Option<String>,
+    /// Where artifact names are registered: a path or a URL
+    #[arg(long, value_name = "PATH|URL", global = true)]
+    registry: Option<String>,
+    /// Limit what may be published and what counts as missing to a project (repeatable)
+    #[arg(long = "project", value_name = "NAME", global = true)]
+    projects: Vec<String>,
+    /// How many ancestors to look at [default: 200]
+    #[arg(long, value_name = "N", global = true, value_parser = config::max_ancestors)]
+    max_ancestors: Option<usize>,
+    /// How many requests to have under way at once [default: 64]
+    #[arg(long, value_name = "N", global = true, value_parser = config::jobs)]
+    jobs: Option<usize>,
+    /// How long to go on trying where other writers are first or a store does not answer [default: 2m]
+    #[arg(long, value_name = "DURATION", global = true, value_parser = config::duration)]
+    timeout: Option<Duration>,
+    /// When to colour what goes to a terminal [default: auto]
+    #[arg(long, value_name = "WHEN", global = true, hide_possible_values = true)]
+    color: Option<Color>,
+    /// Answer with one JSON object on standard output, and tell errors as one on standard error
+    #[arg(long, global = true)]
+    json: bool,
+    /// Tell only warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Tell every detail
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Arguments),
+    Stub(stub::Arguments),
+    Publish(publish::Arguments),
+    Resolve(resolve::Arguments),
+    Show(show::Arguments),
+    Fetch(fetch::Arguments),
+    Registry(registry::Arguments),
+    Completions(completions::Arguments),
+}
+
+/// Runs the program with the arguments and the environment of this process; returns its exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let environment = Environment::of_process();
+    let kind = match Arguments::try_parse_from(&arguments) {
+        Ok(Arguments { global, command }) => start(global, command, environment),
+        Err(error) if error.use_stderr() => refuse(&error, &arguments, &environment),
+        Err(answer) => {
+            // The help or the version: whoever closes the pipe has read enough.
+            drop(answer.print());
+            Kind::Done
+        }
+    };
+    ExitCode::from(kind.code())
+}
+
+/// Returns the whole command line, for documentation and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+fn start(global: Global, command: Command, environment: Environment) -> Kind {
+    let flags = Flags {
+        directory: global.directory,
+        store: global.store,
+        registry: global.registry,
+        projects: global.projects,
+        max_ancestors: global.max_ancestors,
+        jobs: global.jobs,
+        timeout: global.timeout,
+        color: global.color,
+        json: global.json,
+        quiet: global.quiet,
+        verbose: global.verbose,
+    };
+    let plain = Manner { color: Color::Auto, json: flags.json, quiet: flags.quiet, verbose: flags.verbose };
+    let (manner, wrong) = match Manner::of(&flags, &environment) {
+        Ok(manner) => (manner, None),
+        Err(error) => (plain, Some(error)),
+    };
+    match manner.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let verbosity = match manner {
+        Manner { json: true, .. } => Verbosity::Silent,
+        Manner { quiet: true, .. } => Verbosity::Quiet,
+        Manner { verbose: true, .. } => Verbosity::Verbose,
+        Manner { .. } => Verbosity::Normal,
+    };
+    let report = Arc::new(Report::new(verbosity));
+    let result = match wrong {
+        Some(error) => Err(error.into()),
+        None => Config::enter(&flags, &environment)
+            .and_then(|()| Config::new(flags, environment))
+            .map_err(anyhow::Error::from)
+            .and_then(|config| to_the_end(&Session::new(config, report.clone(), manner.json), command)),
+    };
+    match result {
+        Ok(()) => Kind::Done,
+        Err(error) if error.is::<OutputClosed>() => Kind::Done,
+        Err(error) => tell(&Failure::all_of(&error), manner.json, &report),
+    }
+}
+
+/// Runs a command until it has ended or somebody ends it.
+fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = dispatch(session, command) => result,
+            ended = ended() => Err(ended.into()),
+        }
+    });
+    // Work that was dropped half-way puts its temporary files away before the process ends.
+    runtime.shutdown_timeout(LAST_MOMENTS);
+    result
+}
+
+async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Init(arguments) => init::run(session, &arguments),
+        Command::Stub(arguments) => stub::run(session, &arguments).await,
+        Command::Publish(arguments) => publish::run(session, &arguments).await,
+        Command::Resolve(arguments) => resolve::run(session, &arguments).await,
+        Command::Show(arguments) => show::run(session, &arguments).await,
+        Command::Fetch(arguments) => fetch::run(session, arguments).await,
+        Command::Registry(arguments) => registry::run(session, &arguments).await,
+        Command::Completions(arguments) => completions::run(session, &arguments),
+    }
+}
+
+/// Waits for somebody to end the run.
+async fn ended() -> EndedError {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupt => EndedError::Interrupted,
+        () = terminated() => EndedError::Terminated,
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}
+
+/// Tells failures and returns the kind that they are together.
+fn tell(failures: &[Failure], json: bool, report: &Report) -> Kind {
+    let kind = Failure::joint_kind(failures);
+    if json {
+        session::tell_json(kind, failures);
+        return kind;
+    }
+    for failure in failures {
+        report.error(&failure.message, &failure.causes, failure.hint.as_deref());
+    }
+    kind
+}
+
+/// Tells what clap does not understand.
+fn refuse(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> Kind {
+    let asks = Flags { json: arguments.iter().any(|argument| argument == "--json"), ..Flags::default() };
+    if Manner::of(&asks, environment).is_ok_and(|manner| manner.json) {
+        let text = error.render().to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let hint = Some("`metalogic --help` says what is understood".to_owned());
+        session::tell_json(Kind::Usage, &[Failure { kind: Kind::Usage, message, hint, causes: Vec::new() }]);
+    } else {
+        drop(error.print());
+    }
+    Kind::Usage
+}

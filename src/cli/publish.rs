@@ -1,0 +1,113 @@
+//! `metalogic publish`.
+
+use std::ffi::OsString;
+
+use serde_json::{Value, json};
+
+use crate::address::Commit;
+use crate::cli::session::{Session, all_of, conclude};
+use crate::config::ConfigError;
+use crate::publish::{self, Item, PublishError, Refusal};
+use crate::resolve::Objection;
+
+/// Publish what a build produced, and resolve the commit
+///
+/// Stores each file at the commit's address, where it is created once and never replaced, and then writes the commit's metafile. Without
+/// a file it is the run that every build does at its end. It is safe to run at any time, any number of times, many at once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The files; NAME=FILE publishes a file under another name than its own
+    #[arg(value_name = "FILE | NAME=FILE")]
+    files: Vec<OsString>,
+    /// The commit that was built [default: HEAD]
+    #[arg(long, value_name = "REV")]
+    commit: Option<String>,
+    /// What to do where other bytes stand under a name: fail (exit 7) or keep them with a warning
+    #[arg(long, value_name = "fail|keep", default_value = "fail", hide_possible_values = true)]
+    if_exists: IfExists,
+    /// Fail (exit 3) when artifacts are missing still
+    #[arg(long)]
+    require_complete: bool,
+    /// Say what would be done, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum IfExists {
+    Fail,
+    Keep,
+}
+
+pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
+    let revision = arguments.commit.as_deref();
+    let commit = session.commit(revision)?;
+    session.warn_of_pull_request(revision, commit)?;
+    let ports = session.ports()?;
+    let catalog = session.config.catalog(Some(commit), Some(&*ports.store)).await?;
+    let items = items(&arguments.files)?;
+    let dirty = dirty(session, commit)?;
+    let published = publish::publish(session.world(&ports), &catalog, commit, &items, arguments.dry_run).await;
+    let published = published.map_err(all_of)?;
+
+    let answer = &published.answer;
+    let missing = catalog.counted(&answer.missing);
+    if !missing.is_empty() {
+        let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
+        session.report.note(&format!("missing still: {}", names.join(", ")));
+    }
+    let names = |names: &std::collections::BTreeSet<crate::artifact::Name>| -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    };
+    let object = json!({
+        "url": answer.url,
+        "metafile": serde_json::to_value(&answer.metafile)?,
+        "uploaded": names(&published.uploaded),
+        "present": names(&published.present),
+        "missing": names(&missing),
+        "bytes_sent": published.bytes_sent,
+        "bytes_spared": published.bytes_spared,
+        "store": ports.store.root(),
+        "dirty": dirty.map_or(Value::Null, Value::Bool),
+    });
+    session.answer(&object, || format!("{}\n", answer.url).into_bytes())?;
+
+    let mut errors: Vec<anyhow::Error> = Vec::new();
+    match arguments.if_exists {
+        IfExists::Fail => errors.extend(published.conflicts.into_iter().map(Into::into)),
+        IfExists::Keep => {
+            published.conflicts.iter().for_each(|kept| session.report.warning(&format!("{kept}; it stays")))
+        }
+    }
+    errors.extend(answer.unknown().map(Into::into));
+    if arguments.require_complete && !missing.is_empty() {
+        errors.push(Objection::Incomplete { commit, names: missing }.into());
+    }
+    conclude(errors)
+}
+
+/// Reads what is to be published; all that cannot be is told at once.
+fn items(files: &[OsString]) -> anyhow::Result<Vec<Item>> {
+    let mut items = Vec::new();
+    let mut refused: Vec<PublishError> = Vec::new();
+    for file in files {
+        match Item::parse(file) {
+            Ok(item) => items.push(item),
+            Err(refusal) => refused.push(Refusal::into(refusal)),
+        }
+    }
+    if refused.is_empty() { Ok(items) } else { Err(all_of(refused)) }
+}
+
+/// Says whether the work tree differs from the commit that is published for it; none where the two have nothing to do with each other.
+fn dirty(session: &Session, commit: Commit) -> Result<Option<bool>, ConfigError> {
+    let Some(repository) = session.config.repository()? else { return Ok(None) };
+    if repository.top().is_none() || repository.head()? != Some(commit) {
+        return Ok(None);
+    }
+    let dirty = repository.differs_from_head()?;
+    if dirty {
+        session.report.warning("the work tree differs from HEAD, for which this is published: what was built may not be what was committed");
+    }
+    Ok(Some(dirty))
+}

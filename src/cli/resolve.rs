@@ -1,0 +1,46 @@
+//! `metalogic resolve`.
+
+use serde_json::json;
+
+use crate::cli::session::{Session, conclude};
+use crate::metalogic::Keep;
+
+/// Resolve a commit: write its metafile, and print it
+///
+/// Looks for every artifact of the repository's projects at the commit's address, then at its ancestors', then in their
+/// metafiles; writes what it found and prints it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The commit: anything `git rev-parse` takes
+    #[arg(value_name = "REV")]
+    revision: Option<String>,
+    /// Drop the names that nothing found supports; otherwise a write never removes a name
+    #[arg(long)]
+    rebuild: bool,
+    /// Print the metafile, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
+    let revision = arguments.revision.as_deref();
+    let commit = session.commit(revision)?;
+    session.warn_of_pull_request(revision, commit)?;
+    let ports = session.ports()?;
+    let catalog = session.config.catalog(Some(commit), Some(&*ports.store)).await?;
+    let keep = if arguments.rebuild { Keep::OnlyFound } else { Keep::Everything };
+    let answer = session.resolve(&ports, commit, &catalog.vocabulary(), keep, arguments.dry_run).await?;
+    let missing: Vec<String> = catalog.counted(&answer.missing).iter().map(ToString::to_string).collect();
+    if !missing.is_empty() {
+        session.report.note(&format!("missing still: {}", missing.join(", ")));
+    }
+    let object = json!({
+        "url": answer.url,
+        "metafile": serde_json::to_value(&answer.metafile)?,
+        "written": answer.written,
+        "missing": missing,
+        "store": ports.store.root(),
+    });
+    session.answer(&object, || answer.bytes.clone())?;
+    conclude(answer.unknown().map(Into::into).into_iter().collect())
+}

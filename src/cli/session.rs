@@ -1,0 +1,157 @@
+//! What every command has at hand, and the two streams that it answers on.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::address::Commit;
+use crate::ancestry::Ancestry;
+use crate::config::{Config, ConfigError};
+use crate::event::Observer;
+use crate::failure::{Failure, Kind, OutputClosed, Several};
+use crate::metalogic::{Keep, Vocabulary};
+use crate::report::Report;
+use crate::resolve::{self, Answer, Question, ResolveError};
+use crate::store::Store;
+use crate::world::World;
+
+/// Holds what a command works with.
+pub(crate) struct Session {
+    pub(crate) config: Config,
+    pub(crate) report: Arc<Report>,
+    pub(crate) json: bool,
+    observer: Arc<dyn Observer>,
+}
+
+/// Holds the ports of a command that needs a store.
+pub(crate) struct Ports {
+    pub(crate) store: Arc<dyn Store>,
+    ancestry: Arc<dyn Ancestry>,
+}
+
+impl Session {
+    pub(crate) fn new(config: Config, report: Arc<Report>, json: bool) -> Self {
+        let observer: Arc<dyn Observer> = report.clone();
+        Self { config, report, json, observer }
+    }
+
+    /// Opens the store and history; says so where nobody configured a store.
+    pub(crate) fn ports(&self) -> Result<Ports, ConfigError> {
+        let (store, place) = self.config.store()?;
+        if place.embedded {
+            let text = format!("no store is configured: {} serves, on this machine alone", place.location);
+            if self.config.is_ci() {
+                self.report.warning(&format!(
+                    "{text}. CI is set, and a runner's disk is thrown away: name a store with METALOGIC_STORE or [store] url"
+                ));
+            } else {
+                self.report.note(&text);
+            }
+        }
+        Ok(Ports { store, ancestry: self.config.ancestry()? })
+    }
+
+    pub(crate) fn world<'a>(&'a self, ports: &'a Ports) -> World<'a> {
+        let limits = self.config.limits();
+        World { store: &*ports.store, ancestry: &*ports.ancestry, observer: &self.observer, limits }
+    }
+
+    /// Returns the commit that a revision names, HEAD when there is none.
+    pub(crate) fn commit(&self, revision: Option<&str>) -> Result<Commit, ConfigError> {
+        self.config.commit(revision.unwrap_or("HEAD"))
+    }
+
+    /// Warns where what is about to be written concerns a commit that nobody else will ever see.
+    pub(crate) fn warn_of_pull_request(&self, revision: Option<&str>, commit: Commit) -> Result<(), ConfigError> {
+        if revision.is_none()
+            && let Some(repository) = self.config.repository()?
+            && let Some(name) = repository.pull_request(commit)?
+        {
+            self.report.warning(&format!(
+                "HEAD is {name}, a merge commit that was made for a pull request and exists nowhere else: name the branch's own commit with --commit"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Resolves a commit without writing, as the readers do where nothing is stored.
+    pub(crate) async fn compute(&self, ports: &Ports, commit: Commit) -> anyhow::Result<Answer> {
+        let catalog = self.config.catalog(Some(commit), Some(&*ports.store)).await?;
+        let vocabulary = catalog.vocabulary();
+        Ok(resolve::compute(self.world(ports), &Self::question(commit, &vocabulary, Keep::Everything)).await?)
+    }
+
+    /// Resolves a commit and writes its metafile, unless it is a dry run.
+    pub(crate) async fn resolve(
+        &self,
+        ports: &Ports,
+        commit: Commit,
+        vocabulary: &Vocabulary,
+        keep: Keep,
+        dry_run: bool,
+    ) -> Result<Answer, ResolveError> {
+        let (world, question) = (self.world(ports), Self::question(commit, vocabulary, keep));
+        resolve::expect_known(world, commit).await?;
+        if dry_run { resolve::compute(world, &question).await } else { resolve::resolve(world, &question).await }
+    }
+
+    fn question(commit: Commit, vocabulary: &Vocabulary, keep: Keep) -> Question<'_> {
+        static NOTHING: std::collections::BTreeMap<crate::artifact::Name, crate::metafile::Record> =
+            std::collections::BTreeMap::new();
+        Question { commit, vocabulary, known: &NOTHING, pretend: false, keep }
+    }
+
+    /// Writes the answer to standard output.
+    pub(crate) fn print(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
+            done => Ok(done?),
+        }
+    }
+
+    /// Writes the answer as JSON, or as what `text` makes of it.
+    pub(crate) fn answer(&self, json: &Value, text: impl FnOnce() -> Vec<u8>) -> anyhow::Result<()> {
+        if !self.json {
+            return self.print(&text());
+        }
+        let mut bytes = serde_json::to_vec_pretty(json)?;
+        bytes.push(b'\n');
+        self.print(&bytes)
+    }
+}
+
+/// Ends a command with what is wrong although it gave its answer.
+pub(crate) fn conclude(mut errors: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors.remove(0)),
+        _ => Err(Several(errors).into()),
+    }
+}
+
+/// Returns the error that a list of errors is.
+pub(crate) fn all_of<E: Into<anyhow::Error>>(errors: Vec<E>) -> anyhow::Error {
+    let mut errors: Vec<anyhow::Error> = errors.into_iter().map(Into::into).collect();
+    if errors.len() == 1 { errors.remove(0) } else { Several(errors).into() }
+}
+
+/// Tells failures as one object on standard error.
+pub(crate) fn tell_json(kind: Kind, failures: &[Failure]) {
+    let object = match failures {
+        [one] => {
+            json!({"code": kind.code(), "kind": kind.name(), "message": one.message, "hint": one.hint, "causes": one.causes})
+        }
+        several => {
+            let causes: Vec<String> =
+                several.iter().flat_map(|one| std::iter::once(&one.message).chain(&one.causes)).cloned().collect();
+            let hints: indexmap::IndexSet<&str> = several.iter().filter_map(|one| one.hint.as_deref()).collect();
+            let hint = (!hints.is_empty()).then(|| hints.into_iter().collect::<Vec<_>>().join("; "));
+            let message = format!("{} failures", several.len());
+            json!({"code": kind.code(), "kind": kind.name(), "message": message, "hint": hint, "causes": causes})
+        }
+    };
+    // Nobody can be told that standard error is closed.
+    drop(writeln!(std::io::stderr().lock(), "{}", json!({ "error": object })));
+}

@@ -1,0 +1,51 @@
+//! `metalogic stub`.
+
+use serde_json::json;
+
+use crate::cli::session::Session;
+use crate::stub;
+
+/// Make sure that commits have a metafile
+///
+/// Puts the stub of each commit: the first metafile found among its ancestors, re-addressed. A metafile that is there already
+/// stays as it is, and that is success. No registry is needed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The commits: anything `git rev-parse` takes [default: HEAD]
+    #[arg(value_name = "REV")]
+    revisions: Vec<String>,
+    /// Say what would be done, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
+    let revisions: Vec<Option<&str>> = match arguments.revisions.as_slice() {
+        [] => vec![None],
+        named => named.iter().map(|revision| Some(revision.as_str())).collect(),
+    };
+    let mut commits = Vec::new();
+    for revision in revisions {
+        let commit = session.commit(revision)?;
+        session.warn_of_pull_request(revision, commit)?;
+        commits.push(commit);
+    }
+    let ports = session.ports()?;
+    let mut stubs = Vec::new();
+    for commit in commits {
+        let stub = stub::stub(session.world(&ports), commit, arguments.dry_run).await?;
+        let outcome = match (stub.created, arguments.dry_run) {
+            (true, false) => "stubbed",
+            (true, true) => "would be stubbed",
+            (false, _) => "has a metafile already",
+        };
+        session.report.log(&format!("{commit} {outcome}"));
+        stubs.push(stub);
+    }
+    let objects: Vec<_> = stubs
+        .iter()
+        .map(|stub| json!({"commit": stub.commit.to_string(), "url": stub.url, "created": stub.created}))
+        .collect();
+    let lines = || stubs.iter().flat_map(|stub| [stub.url.as_str(), "\n"]).collect::<String>().into_bytes();
+    session.answer(&json!({"stubs": objects, "store": ports.store.root()}), lines)
+}

@@ -1,0 +1,405 @@
+//! What a failure is to whoever meets it: a kind with its exit code, a message, and what to do next. The only place that decides it.
+
+use std::error::Error;
+
+use crate::ancestry::AncestryError;
+use crate::config::ConfigError;
+use crate::fetch::FetchError;
+use crate::files::MeasureError;
+use crate::git::GitError;
+use crate::metafile::MetafileError;
+use crate::publish::{Conflict, PublishError, Refusal};
+use crate::registry::RegistryError;
+use crate::resolve::{Objection, ResolveError};
+use crate::show::ShowError;
+use crate::store::StoreError;
+use crate::stub::StubError;
+use crate::transfer::ReceiveError;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $code:literal, $name:literal, $meaning:literal;)*) => {
+        /// Names the kinds of ending that the exit code tells apart.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($(#[$doc])* $kind),*
+        }
+
+        impl Kind {
+            /// Lists every kind, by its exit code.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// Returns the exit code.
+            #[must_use]
+            pub fn code(self) -> u8 {
+                match self { $(Self::$kind => $code),* }
+            }
+
+            /// Returns the kind's name in JSON.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name),* }
+            }
+
+            /// Says in a few words what the kind means.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$kind => $meaning),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Done.
+    Done = 0, "done", "done";
+    /// Another failure.
+    Other = 1, "other", "other failure";
+    /// The command line is not understood.
+    Usage = 2, "usage", "usage";
+    /// What was named is not there.
+    NotFound = 3, "not-found", "not found, or missing where it is required";
+    /// A wait ran out.
+    NotYet = 4, "not-yet", "not yet (a wait ran out)";
+    /// The build is recorded as failed.
+    BuildFailed = 5, "build-failed", "the build is recorded as failed";
+    /// An artifact's name is unknown.
+    UnknownArtifact = 6, "unknown-artifact", "unknown artifact name";
+    /// Something else stands there.
+    Conflict = 7, "conflict", "conflict: something else stands there";
+    /// Bytes are not what they should be.
+    Integrity = 8, "integrity", "integrity: bytes are not what was recorded";
+    /// Access is denied.
+    AccessDenied = 9, "access-denied", "access denied";
+    /// The store does not answer.
+    Unavailable = 10, "unavailable", "store unavailable";
+    /// Git does not do what it was asked.
+    Git = 11, "git", "git (no such revision too)";
+    /// The registry or the configuration is wrong.
+    Configuration = 12, "configuration", "registry or configuration";
+    /// Several failures of different kinds.
+    Several = 13, "several", "several failures of different kinds";
+    /// The user interrupted the run.
+    Interrupted = 130, "interrupted", "interrupted";
+    /// The system terminated the run.
+    Terminated = 143, "terminated", "terminated";
+}
+
+/// Holds one failure as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind it is.
+    pub kind: Kind,
+    /// What happened, naming the thing.
+    pub message: String,
+    /// What to do next, when that is known.
+    pub hint: Option<String>,
+    /// Why it happened, outermost first.
+    pub causes: Vec<String>,
+}
+
+/// Holds failures that happened side by side.
+#[derive(Debug, thiserror::Error)]
+#[error("{} failures", .0.len())]
+pub struct Several(pub Vec<anyhow::Error>);
+
+/// Says that the command line asks for something that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct UsageError {
+    /// What makes no sense.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+/// Says that a local file that a command writes is there already.
+#[derive(Debug, thiserror::Error)]
+#[error("{} exists already and stays as it is", .0.display())]
+pub struct ExistsError(pub std::path::PathBuf);
+
+/// Says that a person or the system ended the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EndedError {
+    /// By an interrupt, as Ctrl-C sends it.
+    #[error("interrupted")]
+    Interrupted,
+    /// By a request to terminate.
+    #[error("terminated")]
+    Terminated,
+}
+
+/// Says that nobody reads standard output any more, which is no failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("standard output is closed")]
+pub struct OutputClosed;
+
+type Verdict = (Kind, Option<String>);
+
+impl Failure {
+    /// Classifies an error; one that holds several gives one failure each.
+    #[must_use]
+    pub fn all_of(error: &anyhow::Error) -> Vec<Self> {
+        match error.downcast_ref::<Several>() {
+            Some(Several(errors)) => errors.iter().flat_map(Self::all_of).collect(),
+            None => vec![Self::of(error)],
+        }
+    }
+
+    /// Returns the kind that several failures are together.
+    #[must_use]
+    pub fn joint_kind(failures: &[Self]) -> Kind {
+        match failures {
+            [] => Kind::Done,
+            [first, rest @ ..] if rest.iter().all(|failure| failure.kind == first.kind) => first.kind,
+            _ => Kind::Several,
+        }
+    }
+
+    fn of(error: &anyhow::Error) -> Self {
+        let (kind, hint) = verdict(error).unwrap_or((Kind::Other, None));
+        let mut causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+        causes.dedup();
+        let message = error.to_string();
+        causes.retain(|cause| *cause != message);
+        Self { kind, message, hint, causes }
+    }
+}
+
+/// Tries every type of error that a command can end with.
+fn verdict(error: &anyhow::Error) -> Option<Verdict> {
+    fn of<E: Error + Send + Sync + 'static>(error: &anyhow::Error, judge: impl Fn(&E) -> Verdict) -> Option<Verdict> {
+        error.downcast_ref().map(judge)
+    }
+    of(error, usage)
+        .or_else(|| of(error, config))
+        .or_else(|| of(error, registry))
+        .or_else(|| of(error, git))
+        .or_else(|| of(error, store))
+        .or_else(|| of(error, ancestry))
+        .or_else(|| of(error, metafile))
+        .or_else(|| of(error, resolve))
+        .or_else(|| of(error, objection))
+        .or_else(|| of(error, stub))
+        .or_else(|| of(error, show))
+        .or_else(|| of(error, publish))
+        .or_else(|| of(error, conflict))
+        .or_else(|| of(error, fetch))
+        .or_else(|| of(error, exists))
+        .or_else(|| of(error, ended))
+}
+
+fn plain(kind: Kind) -> Verdict {
+    (kind, None)
+}
+
+fn advised(kind: Kind, hint: impl Into<String>) -> Verdict {
+    (kind, Some(hint.into()))
+}
+
+fn usage(error: &UsageError) -> Verdict {
+    (Kind::Usage, error.hint.clone())
+}
+
+fn exists(_: &ExistsError) -> Verdict {
+    advised(Kind::Conflict, "edit it, or move it away first")
+}
+
+fn ended(error: &EndedError) -> Verdict {
+    match error {
+        EndedError::Interrupted => plain(Kind::Interrupted),
+        EndedError::Terminated => plain(Kind::Terminated),
+    }
+}
+
+fn config(error: &ConfigError) -> Verdict {
+    let name_a_store = "name one with --store, METALOGIC_STORE or `git config --global metalogic.store`";
+    match error {
+        ConfigError::NoRegistry { .. } => advised(
+            Kind::Configuration,
+            "`metalogic init` writes one; --registry or METALOGIC_REGISTRY names another place",
+        ),
+        ConfigError::NoStore => advised(Kind::Configuration, name_a_store),
+        ConfigError::Unsupported(_) => advised(Kind::Configuration, "name a directory: a path or file:///DIR"),
+        ConfigError::RegistryMissing(_) => advised(
+            Kind::Configuration,
+            "mend what names it: --registry, METALOGIC_REGISTRY, git config metalogic.registry or [repository] registry",
+        ),
+        ConfigError::RegistryPointsOn(_) => {
+            advised(Kind::Configuration, "point to the registry that defines the projects itself")
+        }
+        ConfigError::NoRepository { .. } => {
+            advised(Kind::Git, "name a full commit id, or run this in the repository (-C DIR)")
+        }
+        ConfigError::Variable { .. }
+        | ConfigError::Location { .. }
+        | ConfigError::Project { .. }
+        | ConfigError::RegistryUnreadable { .. }
+        | ConfigError::Directory { .. } => plain(Kind::Configuration),
+        ConfigError::Registry(source) => registry(source),
+        ConfigError::Git(source) => git(source),
+    }
+}
+
+fn registry(_: &RegistryError) -> Verdict {
+    advised(Kind::Configuration, "mend the file; `metalogic registry check` says whether all of it is right")
+}
+
+fn git(error: &GitError) -> Verdict {
+    match error {
+        GitError::NoSuchRevision { .. } => advised(
+            Kind::Git,
+            "`git fetch` may bring it; a shallow clone has only the newest commits, but a full commit id is always understood",
+        ),
+        GitError::Unborn => advised(Kind::Git, "make a first commit, or name a commit with --commit"),
+        GitError::ForeignOwner { directory } => advised(
+            Kind::Git,
+            format!("if you trust it: git config --global --add safe.directory '{}'", directory.display()),
+        ),
+        GitError::NoProgram { .. } => advised(Kind::Git, "install git, or put it on PATH"),
+        GitError::Unreadable { .. } => plain(Kind::Git),
+    }
+}
+
+fn store(error: &StoreError) -> Verdict {
+    match error {
+        StoreError::NotFound(_) => plain(Kind::NotFound),
+        StoreError::Precondition { .. } => advised(Kind::Conflict, "run it again"),
+        StoreError::AccessDenied { .. } => {
+            advised(Kind::AccessDenied, "whoever keeps the store can grant it; --store names another one")
+        }
+        StoreError::Unavailable { .. } => {
+            advised(Kind::Unavailable, "run it again when the store answers: nothing is lost")
+        }
+        StoreError::Corrupt { .. } | StoreError::TooLarge { .. } => plain(Kind::Integrity),
+        StoreError::Source { .. } => plain(Kind::NotFound),
+        StoreError::SourceChanged { .. } => {
+            advised(Kind::Integrity, "publish when the build has finished writing: nothing was stored under its name")
+        }
+        StoreError::Other { .. } => plain(Kind::Other),
+    }
+}
+
+fn ancestry(error: &AncestryError) -> Verdict {
+    match error {
+        AncestryError::NoSuchCommit(_) => {
+            advised(Kind::Git, "`git fetch` it first, or correct the id: it has no metafile in the store either")
+        }
+        AncestryError::Unreadable { .. } => advised(Kind::Git, "`git fsck` says what is broken"),
+    }
+}
+
+fn metafile(_: &MetafileError) -> Verdict {
+    advised(Kind::Integrity, "`metalogic resolve` makes it anew; --fresh looks past it")
+}
+
+fn resolve(error: &ResolveError) -> Verdict {
+    match error {
+        ResolveError::Store(source) => store(source),
+        ResolveError::Ancestry(source) => ancestry(source),
+        ResolveError::Metafile { .. } => plain(Kind::Integrity),
+        ResolveError::Raced { .. } => {
+            advised(Kind::NotYet, "run it again, or give it longer with --timeout: what was published stays")
+        }
+    }
+}
+
+fn objection(error: &Objection) -> Verdict {
+    match error {
+        Objection::Unknown { .. } => advised(
+            Kind::UnknownArtifact,
+            "add them to artifacts.toml under their project, or to its `retired`; then run this again. What is known was resolved",
+        ),
+        Objection::Incomplete { .. } => advised(
+            Kind::NotFound,
+            "build and publish them here or at an ancestor, or look further with --max-ancestors",
+        ),
+    }
+}
+
+fn stub(error: &StubError) -> Verdict {
+    match error {
+        StubError::Store(source) => store(source),
+        StubError::Ancestry(source) => ancestry(source),
+        StubError::NoParent(_) => advised(Kind::Git, "run this in a clone that has the commit (-C DIR)"),
+        StubError::Metafile { .. } => plain(Kind::Integrity),
+    }
+}
+
+fn show(error: &ShowError) -> Verdict {
+    match error {
+        ShowError::Store(source) => store(source),
+        ShowError::Malformed { .. } => {
+            advised(Kind::Integrity, "`metalogic resolve` makes it anew; --fresh looks past it")
+        }
+    }
+}
+
+fn publish(error: &PublishError) -> Verdict {
+    match error {
+        PublishError::Refused(source) => refusal(source),
+        PublishError::Put { source, .. } | PublishError::Store(source) => store(source),
+        PublishError::Compare { source: ReceiveError::Store(source), .. } => store(source),
+        PublishError::Compare { source: ReceiveError::Io(_), .. } => plain(Kind::Unavailable),
+        PublishError::Resolve(source) => resolve(source),
+    }
+}
+
+fn refusal(error: &Refusal) -> Verdict {
+    let rename = "give it a name as NAME=FILE";
+    match error {
+        Refusal::BadName { .. } => advised(Kind::UnknownArtifact, rename),
+        Refusal::Unknown { near: Some(near), .. } => advised(
+            Kind::UnknownArtifact,
+            format!("did you mean {near}? Otherwise add the name to artifacts.toml under its project"),
+        ),
+        Refusal::Unknown { near: None, .. } => {
+            advised(Kind::UnknownArtifact, "add the name to artifacts.toml under its project, or name it as NAME=FILE")
+        }
+        Refusal::Foreign { owner, .. } => advised(
+            Kind::UnknownArtifact,
+            format!("publish it from that repository, or add {owner} to [repository] projects in artifacts.toml"),
+        ),
+        Refusal::Excluded { owner, .. } => advised(Kind::UnknownArtifact, format!("add --project {owner}")),
+        Refusal::Retired { .. } => advised(
+            Kind::UnknownArtifact,
+            "move the name from `retired` to `artifacts` in artifacts.toml if it is built again",
+        ),
+        Refusal::Twice { .. } => advised(Kind::Usage, rename),
+        Refusal::File(MeasureError::Missing(_)) => advised(Kind::NotFound, "check the path: nothing was published"),
+        Refusal::File(MeasureError::Directory(_)) => advised(Kind::Usage, "pack it first, for example with tar or zip"),
+        Refusal::File(MeasureError::NotAFile(_)) => advised(Kind::Usage, "write it to a file first"),
+        Refusal::File(MeasureError::Changed(_)) => {
+            advised(Kind::Integrity, "publish when the build has finished writing: nothing was published")
+        }
+        Refusal::File(MeasureError::Unreadable { .. }) => plain(Kind::Other),
+    }
+}
+
+fn conflict(_: &Conflict) -> Verdict {
+    advised(
+        Kind::Conflict,
+        "an artifact is never replaced: commit and build anew, or pass --if-exists keep to accept what stands there",
+    )
+}
+
+fn fetch(error: &FetchError) -> Verdict {
+    match error {
+        FetchError::Unresolved { .. } => advised(
+            Kind::NotFound,
+            "`metalogic show` lists what is; a later build may have published it: --fresh looks again",
+        ),
+        FetchError::Gone { .. } => {
+            advised(Kind::NotFound, "--fresh looks for it elsewhere; somebody removed it from the store")
+        }
+        FetchError::Mismatch { .. } => advised(
+            Kind::Integrity,
+            "nothing was written: these are not the bytes that were published. Find out who changed them, and build anew",
+        ),
+        FetchError::CaseTwice { .. } => advised(Kind::Usage, "fetch them one at a time with --as"),
+        FetchError::Occupied(_) => {
+            advised(Kind::Conflict, "name another target with -o or --as (`--as -` is standard output)")
+        }
+        FetchError::Target { .. } => plain(Kind::Other),
+        FetchError::Store { source, .. } => store(source),
+    }
+}

@@ -1,0 +1,297 @@
+//! Local files: what they are, and how new ones come to be.
+
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::artifact::{Digest, Hasher, Mode};
+use crate::store::Progress;
+
+/// How many bytes are read from a file at a time.
+const PIECE: usize = 1 << 20;
+
+/// Holds what a local file was when it was hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// Its size in bytes.
+    pub size: u64,
+    /// The SHA-256 of its bytes.
+    pub sha256: Digest,
+    /// Its mode, where it is executable.
+    pub mode: Option<Mode>,
+}
+
+/// Says why a local file cannot be an artifact.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// There is no such file.
+    #[error("{} does not exist", .0.display())]
+    Missing(PathBuf),
+    /// It is a directory, and a directory is no artifact.
+    #[error("{} is a directory, and an artifact is one file", .0.display())]
+    Directory(PathBuf),
+    /// It is a device, a pipe or a socket.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// It is not the same before and after it was read.
+    #[error("{} changed while it was being read", .0.display())]
+    Changed(PathBuf),
+    /// The system does not let it be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Reads a local file through once and says what it is.
+///
+/// # Errors
+/// [`MeasureError`].
+pub async fn measure(path: PathBuf, progress: Progress) -> Result<Measured, MeasureError> {
+    blocking(move || measure_now(&path, &progress)).await
+}
+
+/// Says what kind of thing lies at a path, before anything is read.
+///
+/// # Errors
+/// What is not a regular file.
+pub fn inspect(path: &Path) -> Result<Metadata, MeasureError> {
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, error))?;
+    if metadata.is_dir() {
+        return Err(MeasureError::Directory(path.to_owned()));
+    }
+    if metadata.is_file() { Ok(metadata) } else { Err(MeasureError::NotAFile(path.to_owned())) }
+}
+
+fn measure_now(path: &Path, progress: &Progress) -> Result<Measured, MeasureError> {
+    let told = |error| unreadable(path, error);
+    let before = inspect(path)?;
+    let mut file = File::open(path).map_err(told)?;
+    let mut hasher = Hasher::default();
+    let mut size = 0;
+    let mut piece = vec![0; PIECE];
+    loop {
+        let bytes = read_some(&mut file, &mut piece).map_err(told)?;
+        if bytes.is_empty() {
+            break;
+        }
+        hasher.update(bytes);
+        size += length(bytes);
+        progress(length(bytes));
+    }
+    let opened = file.metadata().map_err(told)?;
+    let after = inspect(path)?;
+    if !same(&before, &after) || !same(&before, &opened) || size != before.len() {
+        return Err(MeasureError::Changed(path.to_owned()));
+    }
+    Ok(Measured { size, sha256: hasher.finish(), mode: mode(&before) })
+}
+
+fn unreadable(path: &Path, source: io::Error) -> MeasureError {
+    if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+        MeasureError::Missing(path.to_owned())
+    } else {
+        MeasureError::Unreadable { path: path.to_owned(), source }
+    }
+}
+
+#[cfg(unix)]
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |m: &Metadata| (m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec());
+    identity(one) == identity(other)
+}
+
+#[cfg(not(unix))]
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    let identity = |m: &Metadata| (m.len(), m.modified().ok());
+    identity(one) == identity(other)
+}
+
+#[cfg(unix)]
+fn mode(metadata: &Metadata) -> Option<Mode> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Mode::of_file(metadata.permissions().mode())
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Metadata) -> Option<Mode> {
+    None
+}
+
+/// Returns the digest of a local file's bytes as they are now.
+///
+/// # Errors
+/// The system's.
+pub async fn digest_of_file(path: PathBuf) -> io::Result<Digest> {
+    blocking(move || {
+        let mut file = File::open(path)?;
+        drain(&mut file, u64::MAX, &mut io::sink(), &|_| ()).map(|(_, digest)| digest)
+    })
+    .await
+}
+
+/// Says what stands in a target's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupant {
+    /// Nothing, or a symbolic link, which is replaced and never followed.
+    Nothing,
+    /// A regular file of so many bytes.
+    File(u64),
+    /// A directory, a device or the like, which is not replaced.
+    Other,
+}
+
+/// Says what stands in a target's way.
+///
+/// # Errors
+/// The system's.
+pub fn occupant(target: &Path) -> io::Result<Occupant> {
+    match std::fs::symlink_metadata(target) {
+        Ok(metadata) if metadata.is_symlink() => Ok(Occupant::Nothing),
+        Ok(metadata) if metadata.is_file() => Ok(Occupant::File(metadata.len())),
+        Ok(_) => Ok(Occupant::Other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Occupant::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a directory with all that lead to it, where it is absent.
+///
+/// # Errors
+/// The system's.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+/// Writes a new file, never over an existing one.
+///
+/// # Errors
+/// The system's: [`io::ErrorKind::AlreadyExists`] where there is one.
+pub fn create_new(path: &Path, text: &str) -> io::Result<()> {
+    File::create_new(path)?.write_all(text.as_bytes())
+}
+
+/// Holds bytes that are not verified yet. Dropped, it leaves nothing.
+#[derive(Debug)]
+pub enum Temporary {
+    /// Beside the target, on its file system, with the mode that it will have.
+    Beside(tempfile::NamedTempFile, PathBuf),
+    /// On the way to standard output.
+    Nameless(File),
+}
+
+impl Temporary {
+    /// Makes a place for bytes that are to be the file `target` with this mode, or to go to standard output.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new(target: Option<&Path>, mode: Option<Mode>) -> io::Result<Self> {
+        let Some(target) = target else {
+            return Ok(Self::Nameless(tempfile::tempfile()?));
+        };
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".metalogic-");
+        // The system takes the umask off, as it does for any new file.
+        let permissions = permissions(mode.map_or(0o666, Mode::bits));
+        if let Some(permissions) = permissions {
+            builder.permissions(permissions);
+        }
+        Ok(Self::Beside(builder.tempfile_in(parent)?, target.to_owned()))
+    }
+
+    /// Returns what takes the bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn writer(&self) -> io::Result<File> {
+        match self {
+            Self::Beside(file, _) => file.as_file().try_clone(),
+            Self::Nameless(file) => file.try_clone(),
+        }
+    }
+
+    /// Gives the bytes the target's name, in one step, or sends them to standard output.
+    ///
+    /// # Errors
+    /// The system's; then nothing has the target's name that had not before.
+    pub fn keep(self) -> io::Result<()> {
+        match self {
+            Self::Beside(file, target) => file.persist(target).map(|_| ()).map_err(|error| error.error),
+            Self::Nameless(mut file) => {
+                file.rewind()?;
+                let mut out = io::stdout().lock();
+                match io::copy(&mut file, &mut out).and_then(|_| out.flush()) {
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                    done => done,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there are no such permissions")]
+fn permissions(bits: u32) -> Option<Permissions> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Some(Permissions::from_mode(bits))
+}
+
+#[cfg(not(unix))]
+fn permissions(_: u32) -> Option<Permissions> {
+    None
+}
+
+/// Moves up to `most` bytes of a file to where they are wanted, and hashes them on the way.
+///
+/// # Errors
+/// The system's.
+pub fn drain(from: &mut File, most: u64, to: &mut dyn Write, progress: &dyn Fn(u64)) -> io::Result<(u64, Digest)> {
+    let mut from = from.take(most);
+    let mut piece = vec![0; PIECE];
+    let mut hasher = Hasher::default();
+    let mut size = 0;
+    loop {
+        let bytes = read_some(&mut from, &mut piece)?;
+        if bytes.is_empty() {
+            return Ok((size, hasher.finish()));
+        }
+        hasher.update(bytes);
+        to.write_all(bytes)?;
+        size += length(bytes);
+        progress(length(bytes));
+    }
+}
+
+/// Reads what comes next, as much as fits; nothing at the end.
+fn read_some<'a>(from: &mut dyn Read, piece: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    loop {
+        match from.read(piece) {
+            Ok(bytes) => return Ok(piece.get(..bytes).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Returns the number of some bytes.
+#[must_use]
+pub fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// Runs work that waits for a disk where it holds up nobody.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is being shut down: nobody waits for this answer any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,138 @@
+//! What is read from raw objects, whichever way they are got.
+//!
+//! Raw objects know nothing of grafts, replace refs or a shallow clone's boundary: a commit's header names the parents that it was made with.
+
+use crate::address::Commit;
+use crate::ancestry::{End, Lineage};
+
+/// Says why reading fails.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Reads objects by their full ids.
+pub(super) trait Objects {
+    /// Returns an object; none where it is not there. A blob of more than `largest` bytes fails with [`TooLarge`].
+    fn read(&mut self, id: &str, largest: u64) -> Result<Option<Object>, Cause>;
+}
+
+/// Holds an object as git hashed it, without its own first line.
+pub(super) struct Object {
+    pub(super) kind: Kind,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Names the kinds of objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Blob,
+    Commit,
+    Tag,
+    Tree,
+}
+
+/// Says that a blob is larger than its reader expects.
+#[derive(Debug, thiserror::Error)]
+#[error("it has {size} bytes, more than the {largest} that are read")]
+pub(super) struct TooLarge {
+    pub(super) size: u64,
+    pub(super) largest: u64,
+}
+
+/// Says that an object is not what git writes.
+#[derive(Debug, thiserror::Error)]
+#[error("the {kind:?} {id} is malformed")]
+struct Malformed {
+    kind: Kind,
+    id: String,
+}
+
+/// Walks first parents: one object for each ancestor, and the commit itself. None where that is not there.
+pub(super) fn lineage(objects: &mut dyn Objects, commit: Commit, most: usize) -> Result<Option<Lineage>, Cause> {
+    let Some(mut next) = first_parent(objects, commit)? else { return Ok(None) };
+    let mut ancestors = Vec::new();
+    while let Some(parent) = next {
+        if ancestors.len() == most {
+            return Ok(Some(Lineage { ancestors, end: End::Most }));
+        }
+        ancestors.push(parent);
+        match first_parent(objects, parent)? {
+            Some(grandparent) => next = grandparent,
+            None => return Ok(Some(Lineage { ancestors, end: End::Unknown })),
+        }
+    }
+    Ok(Some(Lineage { ancestors, end: End::Root }))
+}
+
+/// Returns the commit that an object is, or that a tag leads to.
+pub(super) fn peel(objects: &mut dyn Objects, mut id: String) -> Result<Option<Commit>, Cause> {
+    loop {
+        let Some(object) = objects.read(&id, u64::MAX)? else { return Ok(None) };
+        match object.kind {
+            Kind::Commit => return Ok(Some(id.parse()?)),
+            Kind::Tag => id = headers(&object.bytes, "object").next().ok_or(Malformed { kind: Kind::Tag, id })?,
+            Kind::Tree | Kind::Blob => return Ok(None),
+        }
+    }
+}
+
+/// Says whether a commit is there and has several parents.
+pub(super) fn is_merge(objects: &mut dyn Objects, commit: Commit) -> Result<bool, Cause> {
+    let header = read(objects, &commit.to_string(), Kind::Commit, u64::MAX)?;
+    Ok(header.is_some_and(|bytes| headers(&bytes, "parent").nth(1).is_some()))
+}
+
+/// Returns the bytes of the blob at a path below a commit's tree.
+pub(super) fn file_at(
+    objects: &mut dyn Objects,
+    commit: Commit,
+    path: &str,
+    largest: u64,
+) -> Result<Option<Vec<u8>>, Cause> {
+    let id = commit.to_string();
+    let Some(header) = read(objects, &id, Kind::Commit, u64::MAX)? else { return Ok(None) };
+    let mut at = headers(&header, "tree").next().ok_or_else(|| Malformed { kind: Kind::Commit, id: id.clone() })?;
+    for part in path.split('/') {
+        let Some(tree) = read(objects, &at, Kind::Tree, u64::MAX)? else { return Ok(None) };
+        match entry(&tree, part, id.len() / 2) {
+            Ok(Some(child)) => at = child,
+            Ok(None) => return Ok(None),
+            Err(Cut) => return Err(Malformed { kind: Kind::Tree, id: at }.into()),
+        }
+    }
+    read(objects, &at, Kind::Blob, largest)
+}
+
+/// Returns the first parent of a commit: none inside where it is a root, none at all where the commit is not there.
+fn first_parent(objects: &mut dyn Objects, commit: Commit) -> Result<Option<Option<Commit>>, Cause> {
+    let Some(header) = read(objects, &commit.to_string(), Kind::Commit, u64::MAX)? else { return Ok(None) };
+    Ok(Some(headers(&header, "parent").next().map(|id| id.parse()).transpose()?))
+}
+
+fn read(objects: &mut dyn Objects, id: &str, kind: Kind, largest: u64) -> Result<Option<Vec<u8>>, Cause> {
+    let object = objects.read(id, largest)?;
+    Ok(object.filter(|object| object.kind == kind).map(|object| object.bytes))
+}
+
+/// Returns the values of one header of a commit or a tag. The headers end where the message begins: at an empty line.
+fn headers(bytes: &[u8], name: &'static str) -> impl Iterator<Item = String> {
+    let lines = bytes.split(|&byte| byte == b'\n').take_while(|line| !line.is_empty());
+    let value = move |line: &[u8]| Some(line.strip_prefix(name.as_bytes())?.strip_prefix(b" ")?.to_vec());
+    lines.filter_map(value).map(|value| String::from_utf8_lossy(&value).into_owned())
+}
+
+/// Says that a tree ends in the middle of an entry.
+struct Cut;
+
+/// Returns the id of a tree's entry of that name. Each entry is a mode, a space, a name, a null byte and the id's bytes.
+fn entry(mut tree: &[u8], name: &str, id_length: usize) -> Result<Option<String>, Cut> {
+    while !tree.is_empty() {
+        let end = tree.iter().position(|&byte| byte == 0).ok_or(Cut)?;
+        let (title, rest) = tree.split_at(end);
+        let (id, rest) = rest.get(1..).and_then(|rest| rest.split_at_checked(id_length)).ok_or(Cut)?;
+        let space = title.iter().position(|&byte| byte == b' ').ok_or(Cut)?;
+        if title.get(space + 1..) == Some(name.as_bytes()) {
+            return Ok(Some(id.iter().map(|byte| format!("{byte:02x}")).collect()));
+        }
+        tree = rest;
+    }
+    Ok(None)
+}

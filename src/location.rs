@@ -1,0 +1,119 @@
+//! Where a store or a registry lies, as people write it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+/// What a path in a URL escapes: all but the characters that RFC 3986 lets stand in a path's segment.
+const ESCAPED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Says where something lies: in a directory of this machine or in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A path of this machine, absolute.
+    Local(PathBuf),
+    /// A key or a prefix in a bucket.
+    S3 {
+        /// The bucket's name.
+        bucket: String,
+        /// The key or prefix, without slashes at its ends; empty for the whole bucket.
+        prefix: String,
+    },
+}
+
+/// Says why a text names no location.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LocationError {
+    /// The text is empty.
+    #[error("the location is empty")]
+    Empty,
+    /// The URL has a scheme that is not spoken.
+    #[error("{0:?} is not a scheme of a location; s3://BUCKET[/PREFIX], file:///DIR and plain paths are")]
+    Scheme(String),
+    /// The `file` URL names another machine.
+    #[error("a file URL has three slashes and an absolute path, as file:///srv/builds")]
+    Host,
+    /// The `s3` URL has a bucket's name that no bucket has.
+    #[error("{0:?} is not a bucket's name")]
+    Bucket(String),
+    /// The prefix has an empty or a relative segment, or a control character.
+    #[error("{0:?} is not a prefix in a bucket")]
+    Prefix(String),
+    /// The URL escapes bytes that are no text.
+    #[error("the URL's escapes are not UTF-8")]
+    Escapes,
+}
+
+impl Location {
+    /// Reads `s3://BUCKET[/PREFIX]`, `file:///DIR` or a path, which is relative to `base`, an absolute directory.
+    ///
+    /// # Errors
+    /// Refuses other schemes, file URLs of other machines, and names that no bucket has.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, LocationError> {
+        match text.split_once("://") {
+            _ if text.is_empty() => Err(LocationError::Empty),
+            None => Ok(Self::Local(base.join(text))),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("s3") => Self::s3(rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("file") => {
+                let path = rest.strip_prefix("localhost").unwrap_or(rest);
+                if !path.starts_with('/') {
+                    return Err(LocationError::Host);
+                }
+                let path = percent_decode_str(path).decode_utf8().map_err(|_| LocationError::Escapes)?;
+                Ok(Self::Local(PathBuf::from(path.into_owned())))
+            }
+            Some((scheme, _)) => Err(LocationError::Scheme(scheme.to_owned())),
+        }
+    }
+
+    /// Reads what follows `s3://` (source of the bucket's rules: "General purpose bucket naming rules").
+    fn s3(rest: &str) -> Result<Self, LocationError> {
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+        let edges = bucket.starts_with(['.', '-']) || bucket.ends_with(['.', '-']);
+        if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(allowed) || edges {
+            return Err(LocationError::Bucket(bucket.to_owned()));
+        }
+        let prefix = prefix.trim_matches('/');
+        let bad = |segment: &str| matches!(segment, "" | "." | "..") || segment.contains(char::is_control);
+        if !prefix.is_empty() && prefix.split('/').any(bad) {
+            return Err(LocationError::Prefix(prefix.to_owned()));
+        }
+        Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    }
+}
+
+/// Writes the location as a URL, without a slash at its end.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(path) => f.write_str(&file_url(path)),
+            Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+/// Returns the `file` URL of an absolute path, escaped so that other tools read it as this one.
+#[must_use]
+pub fn file_url(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let escaped = utf8_percent_encode(text.trim_end_matches('/'), ESCAPED);
+    format!("file://{escaped}")
+}

@@ -1,0 +1,201 @@
+//! What people are told while a command runs: the only writer of log and progress, on standard error.
+
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::event::{Event, Observer, Transfer};
+use crate::metalogic::Step;
+
+/// How long bytes move before a bar shows it: shorter work would only flicker.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Says how much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Nothing: whoever asks for JSON gets JSON alone.
+    Silent,
+    /// Warnings.
+    Quiet,
+    /// The log.
+    Normal,
+    /// The log with every detail.
+    Verbose,
+}
+
+/// Tells people what happens, on standard error.
+pub struct Report {
+    verbosity: Verbosity,
+    bars: Option<Mutex<Bars>>,
+}
+
+impl Report {
+    /// Makes a report that tells so much. Bars are drawn only where standard error is a terminal.
+    #[must_use]
+    pub fn new(verbosity: Verbosity) -> Self {
+        let draws = verbosity >= Verbosity::Normal && std::io::stderr().is_terminal();
+        Self { verbosity, bars: draws.then(|| Mutex::new(Bars::new())) }
+    }
+
+    /// Tells what may be wrong.
+    pub fn warning(&self, text: &str) {
+        self.say(Verbosity::Quiet, &labelled("warning", AnsiColor::Yellow, text));
+    }
+
+    /// Tells what is good to know.
+    pub fn note(&self, text: &str) {
+        self.say(Verbosity::Normal, &labelled("note", AnsiColor::Cyan, text));
+    }
+
+    /// Tells a line of the log.
+    pub fn log(&self, text: &str) {
+        self.say(Verbosity::Normal, text);
+    }
+
+    /// Tells an error with what to do about it. It is told whatever the verbosity.
+    pub fn error(&self, message: &str, causes: &[String], hint: Option<&str>) {
+        let mut text = labelled("error", AnsiColor::Red, message);
+        for cause in causes {
+            text.push_str(&format!("\n  because {cause}"));
+        }
+        if let Some(hint) = hint {
+            text.push('\n');
+            text.push_str(&labelled("hint", AnsiColor::Cyan, hint));
+        }
+        self.say(Verbosity::Silent, &text);
+    }
+
+    fn say(&self, from: Verbosity, text: &str) {
+        if self.verbosity < from {
+            return;
+        }
+        // Nobody can be told that standard error is closed.
+        let write = || drop(writeln!(anstream::stderr().lock(), "{text}"));
+        match &self.bars {
+            Some(bars) => bars.lock().unwrap_or_else(PoisonError::into_inner).all.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn walked(&self, step: &Step) {
+        match step {
+            Step::Missing { at, names } => {
+                let names: String = names.iter().map(|name| format!("\n    {name}")).collect();
+                self.log(&format!("missing artifacts at {at}{names}"));
+            }
+            Step::SameMissing { ancestors: 1 } => self.log("same artifacts missing in 1 ancestor"),
+            Step::SameMissing { ancestors } => self.log(&format!("same artifacts missing in {ancestors} ancestors")),
+            Step::ViaMetafiles => self.log("resolving missing artifacts via ancestor build_meta.json files"),
+        }
+    }
+
+    fn draw(&self, act: impl FnOnce(&mut Bars)) {
+        if let Some(bars) = &self.bars {
+            act(&mut bars.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+impl Observer for Report {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::Walked(step) => self.walked(step),
+            Event::HistoryEnds { at, why } => self.warning(&format!("history ends at {at}: {why}")),
+            Event::MetafileSkipped { commit, problem } => {
+                self.warning(&format!("the metafile at {commit} is passed over: {problem}"));
+            }
+            Event::MetafileRemade { commit, problem } => {
+                self.warning(&format!("the metafile at {commit} is made anew: {problem}"));
+            }
+            Event::LostRace { .. } => {
+                self.say(Verbosity::Verbose, "another writer of the metafile was first: resolving again");
+            }
+            Event::Metafile { url, written } => {
+                self.log(&format!("build metadata:\n    {url}"));
+                let outcome = if *written { "written" } else { "not written by this run" };
+                self.say(Verbosity::Verbose, &format!("    {outcome}"));
+            }
+            Event::Started { transfer, size, .. } => self.draw(|bars| bars.start(*transfer, *size)),
+            Event::Moved { transfer, bytes, .. } => self.draw(|bars| bars.advance(*transfer, *bytes)),
+            Event::Finished { transfer, .. } => self.draw(|bars| bars.finish(*transfer)),
+            Event::Stored { name, size, present: false } => {
+                self.log(&format!("published {name} ({})", indicatif::BinaryBytes(*size)));
+            }
+            Event::Stored { name, present: true, .. } => {
+                self.log(&format!("{name} stands there already with the same bytes"));
+            }
+            Event::Fetched { name, commit, present: false, .. } => self.log(&format!("fetched {name} from {commit}")),
+            Event::Fetched { name, present: true, .. } => self.log(&format!("{name} is there already")),
+            Event::Unverified { name, commit } => {
+                self.warning(&format!("{name} at {commit} has no recorded digest: its bytes are not verified"));
+            }
+        }
+    }
+}
+
+fn labelled(label: &str, color: AnsiColor, text: &str) -> String {
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    format!("{style}{label}:{style:#} {text}")
+}
+
+/// Draws one bar for each kind of transfer that is under way.
+struct Bars {
+    all: MultiProgress,
+    one: HashMap<Transfer, Bar>,
+}
+
+struct Bar {
+    bar: ProgressBar,
+    since: std::time::Instant,
+    under_way: usize,
+    drawn: bool,
+}
+
+impl Bars {
+    fn new() -> Self {
+        Self { all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)), one: HashMap::new() }
+    }
+
+    fn start(&mut self, transfer: Transfer, size: u64) {
+        let bar = self.one.entry(transfer).or_insert_with(|| Bar {
+            bar: ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()),
+            since: std::time::Instant::now(),
+            under_way: 0,
+            drawn: false,
+        });
+        bar.bar.inc_length(size);
+        bar.under_way += 1;
+    }
+
+    fn advance(&mut self, transfer: Transfer, bytes: u64) {
+        let Some(bar) = self.one.get_mut(&transfer) else { return };
+        if !bar.drawn && bar.since.elapsed() > PATIENCE {
+            bar.drawn = true;
+            bar.bar = self.all.add(bar.bar.clone());
+            bar.bar.set_prefix(match transfer {
+                Transfer::Hash => "hashing",
+                Transfer::Upload => "publishing",
+                Transfer::Download => "fetching",
+            });
+            if let Ok(style) = ProgressStyle::with_template(
+                "{prefix:>10} [{bar:30}] {binary_bytes:>11} of {binary_total_bytes:<11} {binary_bytes_per_sec:>13} {eta:>4}",
+            ) {
+                bar.bar.set_style(style.progress_chars("=> "));
+            }
+        }
+        bar.bar.inc(bytes);
+    }
+
+    fn finish(&mut self, transfer: Transfer) {
+        let Some(bar) = self.one.get_mut(&transfer) else { return };
+        bar.under_way = bar.under_way.saturating_sub(1);
+        if bar.under_way == 0 {
+            bar.bar.finish_and_clear();
+            self.one.remove(&transfer);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Resolving a commit: the metalogic on a store, and its result as the commit's metafile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use crate::address::Commit;
+use crate::ancestry::AncestryError;
+use crate::artifact::Name;
+use crate::event::Event;
+use crate::metafile::{Metafile, MetafileError, Record};
+use crate::metalogic::{Keep, Metalogic, Resolution, Vocabulary};
+use crate::store::{Condition, Key, StoreError, Tag};
+use crate::stored;
+use crate::walk::{Walk, windows};
+use crate::world::World;
+
+/// The shortest and the longest pause after a lost race, before the jitter.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Says what to resolve.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// The commit.
+    pub commit: Commit,
+    /// The names that the registry knows.
+    pub vocabulary: &'a Vocabulary,
+    /// What is known already of artifacts that stand at the commit's own address.
+    pub known: &'a BTreeMap<Name, Record>,
+    /// Whether the known ones count as standing there even if they do not: for a run that puts nothing.
+    pub pretend: bool,
+    /// What becomes of names that nothing found supports.
+    pub keep: Keep,
+}
+
+/// Holds the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The metafile.
+    pub metafile: Metafile,
+    /// Its one encoding.
+    pub bytes: Vec<u8>,
+    /// Where it lies, or would.
+    pub url: String,
+    /// Whether this run wrote it.
+    pub written: bool,
+    /// The wanted names that nothing resolves.
+    pub missing: BTreeSet<Name>,
+    /// The objects at the commit's own address whose names the registry does not know.
+    pub unknown: BTreeSet<String>,
+}
+
+/// Says why a commit could not be resolved.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// The store does not do what it was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The commit's history cannot be told.
+    #[error(transparent)]
+    Ancestry(#[from] AncestryError),
+    /// The metafile would be larger than any that is read.
+    #[error("the metafile of {commit} cannot be written")]
+    Metafile {
+        /// The commit.
+        commit: Commit,
+        /// What is wrong with it.
+        source: MetafileError,
+    },
+    /// Other writers were first, each time, until the time was up.
+    #[error("other writers of the metafile of {commit} were first {races} times in {} s", waited.as_secs())]
+    Raced {
+        /// The commit.
+        commit: Commit,
+        /// How often the write was tried.
+        races: usize,
+        /// For how long.
+        waited: Duration,
+    },
+}
+
+/// Says what is wrong with an answer, although the metafile is right as far as it goes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Objection {
+    /// Objects stand at the commit's address whose names the registry does not know.
+    #[error("at the address of {commit} stands what no project knows: {}", names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", "))]
+    Unknown {
+        /// The commit.
+        commit: Commit,
+        /// The names, as the store has them.
+        names: BTreeSet<String>,
+    },
+    /// Artifacts are missing that are required.
+    #[error("at {commit} are missing: {}", names.iter().map(Name::as_str).collect::<Vec<_>>().join(", "))]
+    Incomplete {
+        /// The commit.
+        commit: Commit,
+        /// The artifacts.
+        names: BTreeSet<Name>,
+    },
+}
+
+impl Answer {
+    /// Returns the objection to objects whose names are unknown, if there are any.
+    #[must_use]
+    pub fn unknown(&self) -> Option<Objection> {
+        let (commit, names) = (self.metafile.commit, self.unknown.clone());
+        (!names.is_empty()).then_some(Objection::Unknown { commit, names })
+    }
+}
+
+/// Resolves a commit and writes its metafile, by compare-and-swap: the last writer has seen everything that any earlier writer had put.
+///
+/// # Errors
+/// [`ResolveError`].
+pub async fn resolve(world: World<'_>, question: &Question<'_>) -> Result<Answer, ResolveError> {
+    let mut walk = Walk::new(world, question.commit)?;
+    let (shortest, longest) = PAUSES;
+    let pauses = ExponentialBuilder::new().with_min_delay(shortest).with_max_delay(longest).with_jitter();
+    let began = tokio::time::Instant::now();
+    let mut races = 0;
+    for pause in pauses.without_max_times().build() {
+        let attempt = Attempt::make(world, question, &mut walk).await?;
+        if attempt.is_unchanged() {
+            return Ok(attempt.tell(world, false));
+        }
+        if stored::write(world.store, question.commit, attempt.bytes.clone(), &attempt.condition()).await? {
+            return Ok(attempt.tell(world, true));
+        }
+        races += 1;
+        world.observer.observe(&Event::LostRace { commit: question.commit });
+        if began.elapsed() + pause > world.limits.timeout {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Err(ResolveError::Raced { commit: question.commit, races, waited: began.elapsed() })
+}
+
+/// Makes sure that somebody knows the commit: git, the commit's metafile, or nobody because there is no repository at all.
+///
+/// # Errors
+/// [`AncestryError::NoSuchCommit`] where the repository lacks the commit and it has no metafile: most likely it is a slip of the pen.
+pub async fn expect_known(world: World<'_>, commit: Commit) -> Result<(), ResolveError> {
+    match world.ancestry.first_parents(commit, 1) {
+        Err(absent @ AncestryError::NoSuchCommit(_)) => match world.store.head(&Key::Metafile(commit)).await? {
+            Some(_) => Ok(()),
+            None => Err(absent.into()),
+        },
+        Err(error @ AncestryError::Unreadable { .. }) => Err(error.into()),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Resolves a commit and writes nothing.
+///
+/// # Errors
+/// [`ResolveError`], but for lost races.
+pub async fn compute(world: World<'_>, question: &Question<'_>) -> Result<Answer, ResolveError> {
+    let mut walk = Walk::new(world, question.commit)?;
+    Ok(Attempt::make(world, question, &mut walk).await?.tell(world, false))
+}
+
+/// Holds one attempt: what was read, and what is to be written over it.
+struct Attempt {
+    read: Option<(Vec<u8>, Tag)>,
+    resolution: Resolution,
+    bytes: Vec<u8>,
+}
+
+impl Attempt {
+    /// Reads the commit's metafile with its tag and, only after that answer, looks at its address and resolves.
+    async fn make(world: World<'_>, question: &Question<'_>, walk: &mut Walk<'_>) -> Result<Self, ResolveError> {
+        let commit = question.commit;
+        let read_then_look = async {
+            let read = stored::read(world.store, commit).await?;
+            Ok::<_, StoreError>((read, world.store.list(commit).await?))
+        };
+        let (looked, ahead) = futures::future::join(read_then_look, walk.begin()).await;
+        let (read, mut listing) = looked?;
+        ahead?;
+        if question.pretend {
+            let size = |record: &Record| record.size.unwrap_or_default();
+            listing.artifacts.extend(question.known.iter().map(|(name, record)| (name.clone(), size(record))));
+        }
+        let (read, own) = match read {
+            None => (None, None),
+            Some(stored) => (Some((stored.bytes.to_vec(), stored.tag)), Some(stored.metafile)),
+        };
+        let own = own.and_then(|metafile| {
+            let remade = |error: &MetafileError| Event::MetafileRemade { commit, problem: error.to_string() };
+            metafile.inspect_err(|error| world.observer.observe(&remade(error))).ok()
+        });
+        walk.set_own(listing.clone());
+        let parent = walk.parent(own.as_ref())?;
+
+        let mut rule = Metalogic::begin(commit, &listing, question.vocabulary.clone());
+        walk_addresses(walk, &mut rule).await?;
+        rule.turn_to_metafiles();
+        consult_metafiles(world, walk, &mut rule).await?;
+        // Whoever creates a metafile creates it with at least what the stub would say.
+        let base = match own {
+            None if question.keep == Keep::Everything => {
+                walk.nearest_metafile().await?.map(|nearest| nearest.stub(commit, parent))
+            }
+            own => own,
+        };
+        let mut resolution = rule.finish(parent, base.as_ref(), question.keep);
+        record_details(world, question, walk, &mut resolution.metafile).await?;
+        let bytes = resolution.metafile.to_bytes().map_err(|source| ResolveError::Metafile { commit, source })?;
+        Ok(Self { read, resolution, bytes })
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.read.as_ref().is_some_and(|(read, _)| *read == self.bytes)
+    }
+
+    fn condition(&self) -> Condition {
+        match &self.read {
+            None => Condition::Absent,
+            Some((_, tag)) => Condition::Matches(tag.clone()),
+        }
+    }
+
+    fn tell(self, world: World<'_>, written: bool) -> Answer {
+        for step in self.resolution.steps {
+            world.observer.observe(&Event::Walked(step));
+        }
+        let metafile = self.resolution.metafile;
+        let url = world.store.url(&Key::Metafile(metafile.commit));
+        world.observer.observe(&Event::Metafile { url: url.clone(), written });
+        let (missing, unknown) = (self.resolution.missing, self.resolution.unknown);
+        Answer { metafile, bytes: self.bytes, url, written, missing, unknown }
+    }
+}
+
+/// Feeds the ancestors' addresses to the rule until nothing is missing.
+async fn walk_addresses(walk: &mut Walk<'_>, rule: &mut Metalogic) -> Result<(), StoreError> {
+    let mut index = 0;
+    while !rule.is_complete()
+        && let Some((ancestor, listing)) = walk.listing(index).await?
+    {
+        rule.pass(ancestor, listing);
+        index += 1;
+    }
+    Ok(())
+}
+
+/// Feeds the ancestors' metafiles to the rule until nothing is missing, with a look at each address that they name.
+async fn consult_metafiles(world: World<'_>, walk: &mut Walk<'_>, rule: &mut Metalogic) -> Result<(), StoreError> {
+    if rule.is_complete() {
+        return Ok(());
+    }
+    for window in windows(&walk.with_metafile(), world.limits.jobs) {
+        walk.read_metafiles(&window).await?;
+        for ancestor in window {
+            let named = walk.metafile(ancestor).map(|metafile| rule.addresses_named(metafile)).unwrap_or_default();
+            walk.look_at(named).await?;
+            if let Some(metafile) = walk.metafile(ancestor) {
+                rule.consult(metafile, |commit, name| walk.stands(commit, name));
+            }
+            if rule.is_complete() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fills in what is known of each artifact whose place is new: from this run, else from the metafile where it stands, else from the object.
+async fn record_details(
+    world: World<'_>,
+    question: &Question<'_>,
+    walk: &mut Walk<'_>,
+    metafile: &mut Metafile,
+) -> Result<(), StoreError> {
+    let commit = question.commit;
+    for (name, known) in question.known {
+        if metafile.artifacts.get(name) == Some(&commit) {
+            let record = metafile.details.entry(name.clone()).or_default();
+            *record = record.learn(known);
+        }
+    }
+    let again = question.keep == Keep::OnlyFound;
+    let bare = |(name, at): &(Name, Commit)| {
+        let told = *at == commit && question.known.contains_key(name);
+        !told && (again || metafile.details.get(name).is_none_or(Record::is_empty))
+    };
+    let all = metafile.artifacts.iter().map(|(name, at)| (name.clone(), *at));
+    let (here, elsewhere): (Vec<_>, Vec<_>) = all.filter(bare).partition(|(_, at)| again || *at == commit);
+
+    let sources: BTreeSet<Commit> = elsewhere.iter().map(|(_, at)| *at).collect();
+    walk.read_metafiles(&sources.into_iter().collect::<Vec<_>>()).await?;
+    let mut unrecorded = here;
+    for (name, at) in elsewhere {
+        match walk.metafile(at).and_then(|source| source.record(&name, at)).map(Record::known) {
+            Some(record) => {
+                metafile.details.insert(name, record);
+            }
+            None => unrecorded.push((name, at)),
+        }
+    }
+    let head = |(name, at): (Name, Commit)| async move {
+        world.store.head(&Key::Artifact(at, name.clone())).await.map(|object| (name, object))
+    };
+    let heads: Vec<_> = stream::iter(unrecorded).map(head).buffered(world.limits.jobs).try_collect().await?;
+    for (name, object) in heads {
+        if let Some(object) = object {
+            let known = Record {
+                size: Some(object.size),
+                sha256: object.attributes.sha256,
+                mode: object.attributes.mode,
+                ..Record::default()
+            };
+            let record = metafile.details.entry(name).or_default();
+            *record = record.learn(&known);
+        }
+    }
+    Ok(())
+}

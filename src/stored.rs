@@ -1,0 +1,54 @@
+//! Metafiles as they lie in a store: read with their tag, written on a condition.
+
+use bytes::Bytes;
+
+use crate::address::Commit;
+use crate::metafile::{self, Metafile, MetafileError};
+use crate::store::{Attributes, Condition, Content, Key, Store, StoreError, Tag};
+
+/// Holds what lies under a metafile's key.
+#[derive(Debug)]
+pub struct StoredMetafile {
+    /// The bytes; empty where they are too many to be read.
+    pub bytes: Bytes,
+    /// The tag of this version.
+    pub tag: Tag,
+    /// The metafile that the bytes hold, or why they hold none.
+    pub metafile: Result<Metafile, MetafileError>,
+}
+
+/// Reads the metafile of a commit; none where there is none.
+///
+/// # Errors
+/// Only the store's own: a malformed metafile is an answer, since every reader does something else about it.
+pub async fn read(store: &dyn Store, commit: Commit) -> Result<Option<StoredMetafile>, StoreError> {
+    match store.get(&Key::Metafile(commit), metafile::LARGEST).await {
+        Ok(None) => Ok(None),
+        Ok(Some((bytes, tag))) => {
+            let metafile = Metafile::parse(&bytes, commit);
+            Ok(Some(StoredMetafile { bytes, tag, metafile }))
+        }
+        Err(StoreError::TooLarge { size, tag, .. }) => {
+            Ok(Some(StoredMetafile { bytes: Bytes::new(), tag, metafile: Err(MetafileError::TooLarge(size)) }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a metafile's bytes, if its key is in the state that the condition says; says whether it was.
+///
+/// # Errors
+/// The store's own, but for a condition that does not hold.
+pub async fn write(
+    store: &dyn Store,
+    commit: Commit,
+    bytes: Vec<u8>,
+    condition: &Condition,
+) -> Result<bool, StoreError> {
+    let content = Content::Bytes(Bytes::from(bytes));
+    match store.put(&Key::Metafile(commit), content, Attributes::default(), condition).await {
+        Ok(_) => Ok(true),
+        Err(StoreError::Precondition { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,67 @@
+//! Stubbing a commit: its first metafile, so that one always exists.
+
+use crate::address::Commit;
+use crate::ancestry::AncestryError;
+use crate::metafile::{Metafile, MetafileError};
+use crate::store::{Condition, Key, StoreError};
+use crate::stored;
+use crate::walk::Walk;
+use crate::world::World;
+
+/// Says what stubbing a commit came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stub {
+    /// The commit.
+    pub commit: Commit,
+    /// Where its metafile lies.
+    pub url: String,
+    /// Whether this run made it (or would, where nothing is written); otherwise there was one already.
+    pub created: bool,
+}
+
+/// Says why a commit could not be stubbed.
+#[derive(Debug, thiserror::Error)]
+pub enum StubError {
+    /// The store does not do what it was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The commit's history cannot be told.
+    #[error(transparent)]
+    Ancestry(#[from] AncestryError),
+    /// Nobody knows the commit's parent, so that a stub would say nothing true.
+    #[error("the parent of {0} is not known without a repository")]
+    NoParent(Commit),
+    /// The metafile would be larger than any that is read.
+    #[error("the metafile of {commit} cannot be written")]
+    Metafile {
+        /// The commit.
+        commit: Commit,
+        /// What is wrong with it.
+        source: MetafileError,
+    },
+}
+
+/// Puts the stub of a commit, unless there is a metafile already: then that is the success.
+///
+/// The stub is the first metafile found among the ancestors, re-addressed.
+///
+/// # Errors
+/// [`StubError`].
+pub async fn stub(world: World<'_>, commit: Commit, dry_run: bool) -> Result<Stub, StubError> {
+    let url = world.store.url(&Key::Metafile(commit));
+    if world.store.head(&Key::Metafile(commit)).await?.is_some() {
+        return Ok(Stub { commit, url, created: false });
+    }
+    let mut walk = Walk::new(world, commit)?;
+    if !walk.knows_parent() {
+        return Err(walk.parent(None).err().map_or(StubError::NoParent(commit), StubError::Ancestry));
+    }
+    let parent = walk.parent(None)?;
+    let stub = match walk.nearest_metafile().await? {
+        Some(nearest) => nearest.stub(commit, parent),
+        None => Metafile::empty(commit, parent),
+    };
+    let bytes = stub.to_bytes().map_err(|source| StubError::Metafile { commit, source })?;
+    let created = dry_run || stored::write(world.store, commit, bytes, &Condition::Absent).await?;
+    Ok(Stub { commit, url, created })
+}

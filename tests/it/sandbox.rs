@@ -1,0 +1,133 @@
+//! A directory of its own for one test, with repositories whose commit ids are the same on every machine, and the real binary.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+pub struct Sandbox {
+    directory: tempfile::TempDir,
+}
+
+/// What a run of the binary came to, as a person would see it.
+pub struct Ran {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: Option<i32>,
+    shown: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Self { directory: tempfile::Builder::new().prefix("metalogic-test-").tempdir().unwrap() }
+    }
+
+    /// Makes a repository `repo` whose registry has two artifacts, and one commit.
+    pub fn with_repository() -> Self {
+        let sandbox = Self::new();
+        sandbox.git(".", &["init", "--quiet", "--initial-branch=main", "repo"]);
+        let registry = "[projects.app]\nartifacts = [\"app.zip\", { name = \"docs.tar.gz\", description = \"the manual\" }]\n\
+                        retired = [\"old.zip\"]\n";
+        sandbox.write("repo/artifacts.toml", registry);
+        sandbox.commit("first");
+        sandbox
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    /// Commits all of `repo`'s work tree and returns the commit's id.
+    pub fn commit(&self, message: &str) -> String {
+        self.git("repo", &["add", "--all"]);
+        self.git("repo", &["commit", "--quiet", "--allow-empty", "--message", message]);
+        self.git("repo", &["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    pub fn git(&self, directory: &str, arguments: &[&str]) -> String {
+        let mut command = self.clean(Command::new("git"));
+        let output = command.current_dir(self.path(directory)).args(arguments).output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Gives a command an environment with nothing of this machine in it.
+    fn clean(&self, mut command: Command) -> Command {
+        command.env_clear().stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.directory.path()).env("TMPDIR", self.directory.path());
+        command
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        for person in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{person}_NAME"), "Ada").env(format!("GIT_{person}_EMAIL"), "ada@example.org");
+            command.env(format!("GIT_{person}_DATE"), "2026-01-02T03:04:05Z");
+        }
+        command
+    }
+
+    /// Returns the binary, ready to run in a directory of the sandbox.
+    pub fn command(&self, directory: &str, arguments: &[&str]) -> Command {
+        let mut command = self.clean(Command::new(env!("CARGO_BIN_EXE_metalogic")));
+        command.current_dir(self.path(directory)).args(arguments);
+        command
+    }
+
+    /// Runs the binary in `repo`.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_in("repo", arguments)
+    }
+
+    pub fn run_in(&self, directory: &str, arguments: &[&str]) -> Ran {
+        let output = self.command(directory, arguments).output().unwrap();
+        self.ran(&format!("metalogic {}", arguments.join(" ")), &output)
+    }
+
+    /// Runs the binary in `repo`, and it must succeed.
+    pub fn done(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, Some(0), "{}", ran.shown);
+        ran.stdout
+    }
+
+    pub fn ran(&self, command: &str, output: &Output) -> Ran {
+        let directory = self.directory.path().to_str().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(directory, "[DIR]");
+        let (stdout, stderr, code) = (text(&output.stdout), text(&output.stderr), output.status.code());
+        let status = code.map_or("killed".to_owned(), |code| code.to_string());
+        let shown = format!("$ {command}\n--- stdout\n{stdout}--- stderr\n{stderr}--- exit {status}\n");
+        Ran { stdout, stderr, code, shown: shown.replace(directory, "[DIR]") }
+    }
+
+    /// Returns the names of all that lies below a directory, sorted.
+    pub fn tree(&self, directory: &str) -> Vec<String> {
+        fn walk(directory: &Path, top: &Path, into: &mut Vec<String>) {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                into.push(path.strip_prefix(top).unwrap().to_str().unwrap().to_owned());
+                if path.is_dir() && !path.is_symlink() {
+                    walk(&path, top, into);
+                }
+            }
+        }
+        let (top, mut names) = (self.path(directory), Vec::new());
+        walk(&top, &top, &mut names);
+        names.sort();
+        names
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
