@@ -186,7 +186,12 @@ impl<'a> Walk<'a> {
     /// The store's.
     pub async fn nearest_metafile(&mut self) -> Result<Option<&Metafile>, StoreError> {
         // Beyond git's history a further ancestor is known only from a metafile, which is then itself the nearest.
-        for window in windows(&self.with_metafile(), self.world.limits.jobs) {
+        let candidates = self.with_metafile();
+        // One that was seen to be there is all that is needed, unless it is malformed.
+        let seen = candidates.iter().take_while(|commit| self.listings.contains_key(commit)).count();
+        let (seen, unseen) = candidates.split_at(seen);
+        let one_by_one = seen.iter().map(|commit| vec![*commit]);
+        for window in one_by_one.chain(windows(unseen, self.world.limits.jobs)) {
             self.read_metafiles(&window).await?;
             if let Some(found) = window.iter().find(|commit| self.metafile(**commit).is_some()) {
                 return Ok(self.metafile(*found));

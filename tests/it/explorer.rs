@@ -60,8 +60,7 @@ struct Gate {
 #[async_trait]
 impl Watcher for Gate {
     async fn before(&self, operation: &str) {
-        // What lies at other addresses is not written by anyone here, so the order of looks at it changes nothing.
-        if !operation.contains(&here().to_string()) {
+        if !matters(operation) || self.is_first_list(operation) {
             return;
         }
         let (open, opened) = oneshot::channel();
@@ -70,9 +69,39 @@ impl Watcher for Gate {
     }
 
     fn after(&self, operation: &str, result: &str) {
-        let seen = format!("{operation} -> {result}");
-        self.gates.lock().unwrap().seen.entry(self.actor).or_default().push(seen);
+        if !matters(operation) {
+            return;
+        }
+        let mut gates = self.gates.lock().unwrap();
+        let seen = gates.seen.entry(self.actor).or_default();
+        // An attempt that lost its race is forgotten: the next one begins with a read.
+        if result.contains("Precondition") && operation.contains("build_meta.json") {
+            seen.clear();
+        } else if seen.is_empty() && operation.starts_with("list") {
+            seen.push(operation.to_owned());
+        } else {
+            seen.push(format!("{operation} -> {}", without_tag(result)));
+        }
     }
+}
+
+impl Gate {
+    /// Says whether this is a look at the address before anything is read. A publisher begins with one to see whether its own artifact
+    /// stands there, which nobody else puts: so it may as well see nothing of what others do.
+    fn is_first_list(&self, operation: &str) -> bool {
+        operation.starts_with("list") && self.gates.lock().unwrap().seen.get(&self.actor).is_none_or(Vec::is_empty)
+    }
+}
+
+/// Says whether an operation can meet another one: what lies at other addresses is not written by anyone here, and an artifact
+/// that stands stays as it is.
+fn matters(operation: &str) -> bool {
+    operation.contains(&here().to_string()) && !(operation.starts_with("head") && operation.contains(".zip"))
+}
+
+/// Cuts the tag out of a result. Metafiles here only ever grow, so that equal bytes are the same version.
+fn without_tag(result: &str) -> &str {
+    result.split("Tag(").next().unwrap_or_default()
 }
 
 /// What an actor does: it is given a store and answers which artifact it says is published.
@@ -107,6 +136,7 @@ fn explore(actors: &[Act], start: impl Fn() -> MemoryStore) -> Findings {
         }
     }
     findings.states = visited.len();
+    println!("{} orders to the end, {} states, {} faults", findings.orders, findings.states, findings.faults.len());
     findings
 }
 
@@ -173,6 +203,7 @@ async fn quiesce(
                 Poll::Ready(name) => {
                     published.extend(name);
                     *slot = None;
+                    gates.lock().unwrap().seen.insert(actor, vec!["done".to_owned()]);
                 }
                 Poll::Pending => waits |= !gates.lock().unwrap().waiting.iter().any(|(waiting, ..)| *waiting == actor),
             }
@@ -188,7 +219,8 @@ async fn state(
     waiting: &[(usize, String, oneshot::Sender<()>)],
 ) -> u64 {
     let mut hasher = DefaultHasher::new();
-    format!("{:?}", store.get(&Key::Metafile(here()), LARGEST).await).hash(&mut hasher);
+    let metafile = store.get(&Key::Metafile(here()), LARGEST).await.unwrap().map(|(bytes, _)| bytes);
+    metafile.hash(&mut hasher);
     format!("{:?}", store.list(here()).await).hash(&mut hasher);
     let gates = gates.lock().unwrap();
     let mut seen: Vec<_> = gates.seen.iter().collect();
@@ -315,11 +347,11 @@ fn wrong_publisher(file: &'static str, wrong: Wrong) -> Act {
             }
             loop {
                 let key = Key::Metafile(here());
-                let read_before = store.get(&key, LARGEST).await.unwrap();
+                let read = store.get(&key, LARGEST).await.unwrap();
                 let mut listing = store.list(here()).await.unwrap();
-                let read = match wrong {
-                    Wrong::TagAfterLook => store.get(&key, LARGEST).await.unwrap(),
-                    Wrong::Blind | Wrong::MetafileFirst | Wrong::NoStub => read_before,
+                let tag = match wrong {
+                    Wrong::TagAfterLook => store.get(&key, LARGEST).await.unwrap().map(|(_, tag)| tag),
+                    Wrong::Blind | Wrong::MetafileFirst | Wrong::NoStub => read.as_ref().map(|(_, tag)| tag.clone()),
                 };
                 listing.artifacts.insert(name(file), 1);
                 let vocabulary: Vocabulary = catalog().vocabulary();
@@ -329,10 +361,10 @@ fn wrong_publisher(file: &'static str, wrong: Wrong) -> Act {
                 }
                 let own = read.as_ref().map(|(bytes, _)| Metafile::parse(bytes, here()).unwrap());
                 let metafile = rule.finish(Some(parent()), own.as_ref(), Keep::Everything).metafile;
-                let condition = match read {
+                let condition = match tag {
                     _ if wrong == Wrong::Blind => Condition::None,
                     None => Condition::Absent,
-                    Some((_, tag)) => Condition::Matches(tag),
+                    Some(tag) => Condition::Matches(tag),
                 };
                 let bytes = Content::Bytes(Bytes::from(metafile.to_bytes().unwrap()));
                 if store.put(&key, bytes, Attributes::default(), &condition).await.is_ok() {
@@ -354,7 +386,7 @@ fn no_order_of_stub_publish_publish_and_resolve_loses_anything() {
     let findings = explore(&actors, start);
     assert_eq!(findings.faults, Vec::<String>::new());
     // An explorer that finds hardly an order explores nothing.
-    assert!(findings.orders > 20 && findings.states > 1000, "{} orders, {} states", findings.orders, findings.states);
+    assert!(findings.orders > 5 && findings.states > 3000, "{} orders, {} states", findings.orders, findings.states);
 }
 
 #[test]

@@ -26,7 +26,8 @@ fn reference(directory: &Path, revision: &str) -> Lineage {
     let listed = raw(directory, &["rev-list", "--first-parent", revision]);
     let mut ancestors: Vec<Commit> = listed.lines().map(parse).collect();
     let last = raw(directory, &["cat-file", "commit", &ancestors.last().unwrap().to_string()]);
-    let beyond = last.lines().find_map(|line| line.strip_prefix("parent ")).map(parse);
+    let beyond =
+        last.lines().take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix("parent ")).map(parse);
     ancestors.extend(beyond);
     ancestors.remove(0);
     Lineage { ancestors, end: if beyond.is_some() { End::Unknown } else { End::Root } }
@@ -401,15 +402,19 @@ fn without_the_program_another_users_repository_is_refused_too() {
         |root| {
             history(&root.join("it"), FORMATS[0].1);
             git(root, &["clone", "--quiet", "--bare", "it", "bare"]);
-            give_away(root);
+            git(root, &["clone", "--quiet", "it", "half"]);
+            // Of this one only what is inside belongs to another user, and still its top is what must be trusted.
+            give_away(&root.join("half/.git"));
+            give_away(&root.join("it"));
+            give_away(&root.join("bare"));
             World::at(root).without_program(root)
         },
         |root| {
             use std::os::unix::fs::MetadataExt as _;
-            if root.metadata().unwrap().uid() != 54321 {
+            if root.join("it").metadata().unwrap().uid() != 54321 {
                 return;
             }
-            for directory in [root.join("it"), root.join("bare")] {
+            for directory in [root.join("it"), root.join("half"), root.join("bare")] {
                 match Repository::discover(&directory) {
                     Err(GitError::ForeignOwner { directory: trusted }) => assert_eq!(trusted, directory),
                     other => panic!("{other:?}"),

@@ -138,7 +138,8 @@ pub fn history(directory: &Path, format: &[&str]) {
     std::fs::create_dir_all(directory.join("a/b")).unwrap();
     std::fs::write(directory.join("a/b/deep"), "deep\n").unwrap();
     git(directory, &["add", "."]);
-    commit(directory, "root");
+    // A line of a message is no header, whatever it looks like.
+    commit(directory, &format!("root\n\nparent {0}\nparent {0}", "12".repeat(20)));
     commit(directory, "second");
     git(directory, &["tag", "-m", "annotated", "v1"]);
     git(directory, &["switch", "--quiet", "-c", "side"]);
