@@ -426,7 +426,10 @@ impl Config {
     /// # Errors
     /// Those of [`Config::store_place`], and a location of a kind that cannot be reached.
     pub fn store(&self) -> Result<(Arc<dyn Store>, StorePlace), ConfigError> {
-        let place = self.store_place()?;
+        let mut place = self.store_place()?;
+        if let Location::Local(directory) = &mut place.location {
+            *directory = direct(directory);
+        }
         let store: Arc<dyn Store> = match &place.location {
             Location::Local(directory) => Arc::new(DirectoryStore::new(directory)),
             Location::S3 { .. } => return Err(ConfigError::Unsupported(place.location.to_string())),
@@ -576,6 +579,15 @@ impl Config {
             Some(repository) => repository.top().unwrap_or(repository.common_directory()).to_owned(),
             None => self.directory.clone(),
         })
+    }
+}
+
+/// Returns a directory's path without detours, as far as it exists: it stands in URLs that people read.
+fn direct(directory: &Path) -> PathBuf {
+    match (directory.canonicalize(), directory.parent(), directory.file_name()) {
+        (Ok(direct), ..) => direct,
+        (Err(_), Some(parent), Some(name)) => direct(parent).join(name),
+        (Err(_), ..) => directory.to_owned(),
     }
 }
 

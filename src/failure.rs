@@ -240,8 +240,18 @@ fn config(error: &ConfigError) -> Verdict {
     }
 }
 
-fn registry(_: &RegistryError) -> Verdict {
-    advised(Kind::Configuration, "mend the file; `metalogic registry check` says whether all of it is right")
+fn registry(error: &RegistryError) -> Verdict {
+    match error {
+        RegistryError::UnknownProject { near: Some(near), .. } => {
+            advised(Kind::Configuration, format!("did you mean {near}?"))
+        }
+        RegistryError::UnknownProject { near: None, .. } => {
+            advised(Kind::Configuration, "`metalogic registry list` shows the projects")
+        }
+        RegistryError::TooLarge { .. } | RegistryError::Malformed(_) => {
+            advised(Kind::Configuration, "mend the file; `metalogic registry check` says whether all of it is right")
+        }
+    }
 }
 
 fn git(error: &GitError) -> Verdict {

@@ -195,7 +195,9 @@ impl Fetching<'_> {
             self.receive(target).await?
         };
         let Fetched { name, commit, target, present, .. } = fetched.clone();
-        self.world.observer.observe(&Event::Fetched { name, commit, target, present });
+        if present || !dry_run {
+            self.world.observer.observe(&Event::Fetched { name, commit, target, present });
+        }
         Ok(fetched)
     }
 

@@ -235,7 +235,10 @@ pub async fn publish(
 
     let mut published = Outcomes::default();
     for (name, measured, outcome) in outcomes {
-        published.take(&**world.observer, commit, name, measured, outcome);
+        if !dry_run {
+            tell(world.observer, &name, measured, outcome);
+        }
+        published.take(commit, name, measured, outcome);
     }
     let vocabulary = catalog.vocabulary();
     let question =
@@ -372,25 +375,31 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    fn take(&mut self, observer: &dyn Observer, commit: Commit, name: Name, measured: Measured, outcome: Outcome) {
+    fn take(&mut self, commit: Commit, name: Name, measured: Measured, outcome: Outcome) {
         let Measured { size, sha256, mode } = measured;
-        let stored = |present| Event::Stored { name: name.clone(), size, present };
         match outcome {
             Outcome::Conflict { stands } => {
                 self.conflicts.push(Conflict { name, commit, stands, refused: sha256 });
                 return;
             }
             Outcome::Uploaded => {
-                observer.observe(&stored(false));
                 self.uploaded.insert(name.clone());
                 self.bytes_sent += size;
             }
             Outcome::Present { sent } => {
-                observer.observe(&stored(true));
                 self.present.insert(name.clone());
                 *(if sent { &mut self.bytes_sent } else { &mut self.bytes_spared }) += size;
             }
         }
         self.known.insert(name, Record { size: Some(size), sha256: Some(sha256), mode, ..Record::default() });
     }
+}
+
+fn tell(observer: &Arc<dyn Observer>, name: &Name, measured: Measured, outcome: Outcome) {
+    let present = match outcome {
+        Outcome::Uploaded => false,
+        Outcome::Present { .. } => true,
+        Outcome::Conflict { .. } => return,
+    };
+    observer.observe(&Event::Stored { name: name.clone(), size: measured.size, present });
 }

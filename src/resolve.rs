@@ -124,10 +124,10 @@ pub async fn resolve(world: World<'_>, question: &Question<'_>) -> Result<Answer
     for pause in pauses.without_max_times().build() {
         let attempt = Attempt::make(world, question, &mut walk).await?;
         if attempt.is_unchanged() {
-            return Ok(attempt.tell(world, false));
+            return Ok(attempt.tell(world, Outcome::Unchanged));
         }
         if stored::write(world.store, question.commit, attempt.bytes.clone(), &attempt.condition()).await? {
-            return Ok(attempt.tell(world, true));
+            return Ok(attempt.tell(world, Outcome::Written));
         }
         races += 1;
         world.observer.observe(&Event::LostRace { commit: question.commit });
@@ -160,7 +160,7 @@ pub async fn expect_known(world: World<'_>, commit: Commit) -> Result<(), Resolv
 /// [`ResolveError`], but for lost races.
 pub async fn compute(world: World<'_>, question: &Question<'_>) -> Result<Answer, ResolveError> {
     let mut walk = Walk::new(world, question.commit)?;
-    Ok(Attempt::make(world, question, &mut walk).await?.tell(world, false))
+    Ok(Attempt::make(world, question, &mut walk).await?.tell(world, Outcome::Computed))
 }
 
 /// Holds one attempt: what was read, and what is to be written over it.
@@ -224,16 +224,30 @@ impl Attempt {
         }
     }
 
-    fn tell(self, world: World<'_>, written: bool) -> Answer {
+    fn tell(self, world: World<'_>, outcome: Outcome) -> Answer {
         for step in self.resolution.steps {
             world.observer.observe(&Event::Walked(step));
         }
         let metafile = self.resolution.metafile;
         let url = world.store.url(&Key::Metafile(metafile.commit));
-        world.observer.observe(&Event::Metafile { url: url.clone(), written });
+        let written = outcome == Outcome::Written;
+        if outcome != Outcome::Computed {
+            world.observer.observe(&Event::Metafile { url: url.clone(), written });
+        }
         let (missing, unknown) = (self.resolution.missing, self.resolution.unknown);
         Answer { metafile, bytes: self.bytes, url, written, missing, unknown }
     }
+}
+
+/// Says what became of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It was written.
+    Written,
+    /// The same bytes stand there.
+    Unchanged,
+    /// It is for reading alone.
+    Computed,
 }
 
 /// Feeds the ancestors' addresses to the rule until nothing is missing.

@@ -53,8 +53,8 @@ pub async fn stub(world: World<'_>, commit: Commit, dry_run: bool) -> Result<Stu
         return Ok(Stub { commit, url, created: false });
     }
     let mut walk = Walk::new(world, commit)?;
-    if !walk.knows_parent() {
-        return Err(walk.parent(None).err().map_or(StubError::NoParent(commit), StubError::Ancestry));
+    if !walk.knows_parent()? {
+        return Err(StubError::NoParent(commit));
     }
     let parent = walk.parent(None)?;
     let stub = match walk.nearest_metafile().await? {

@@ -98,9 +98,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Says whether the commit's parent is known without its own metafile.
-    #[must_use]
-    pub fn knows_parent(&self) -> bool {
-        !self.ancestors.is_empty() || self.end != End::Unknown
+    ///
+    /// # Errors
+    /// There is a repository, and it lacks the commit.
+    pub fn knows_parent(&mut self) -> Result<bool, AncestryError> {
+        let known = !self.ancestors.is_empty() || self.end != End::Unknown;
+        self.absent.take().map_or(Ok(known), Err)
     }
 
     /// Returns what stands at the address of the ancestor so many steps away (0 is the parent); none beyond the last.

@@ -54,6 +54,10 @@ pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
     let fetched =
         fetch::fetch(session.world(&ports), &metafile, &arguments.names, &destination, arguments.dry_run).await;
     let fetched = fetched.map_err(all_of)?;
+    if arguments.dry_run {
+        let moving = fetched.iter().filter(|one| !one.present);
+        moving.for_each(|one| session.report.log(&format!("would fetch {} from {}", one.name, one.commit)));
+    }
     if fetched.is_empty() {
         session.report.warning(&format!("nothing is resolved at {commit}, so nothing was fetched"));
     }

@@ -8,8 +8,8 @@ pub(super) const ABOUT: &str = "Where is each artifact of this commit?";
 pub(super) const LONG_ABOUT: &str = "\
 Where is each artifact of this commit?
 
-Builds put their outputs in one flat list of addresses, one address a commit, in a store that you already have:
-<store>/builds/<commit>/<artifact>. The file build_meta.json at each address says for every artifact which commit's address
+Builds put their outputs in one flat list of addresses, one address a commit, in a store that you already have: \
+<store>/builds/<commit>/<artifact>. The file build_meta.json at each address says for every artifact which commit's address \
 holds the nearest one.";
 
 /// Returns what stands below the options: the tables that people look up.

@@ -50,6 +50,13 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let published = publish::publish(session.world(&ports), &catalog, commit, &items, arguments.dry_run).await;
     let published = published.map_err(all_of)?;
 
+    if arguments.dry_run {
+        published.uploaded.iter().for_each(|name| session.report.log(&format!("would publish {name}")));
+        published
+            .present
+            .iter()
+            .for_each(|name| session.report.log(&format!("{name} stands there already with the same bytes")));
+    }
     let answer = &published.answer;
     let missing = catalog.counted(&answer.missing);
     if !missing.is_empty() {
@@ -76,7 +83,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     match arguments.if_exists {
         IfExists::Fail => errors.extend(published.conflicts.into_iter().map(Into::into)),
         IfExists::Keep => {
-            published.conflicts.iter().for_each(|kept| session.report.warning(&format!("{kept}; it stays")))
+            published.conflicts.iter().for_each(|kept| session.report.warning(&format!("{kept}; it stays")));
         }
     }
     errors.extend(answer.unknown().map(Into::into));

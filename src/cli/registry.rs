@@ -47,7 +47,9 @@ fn check(
     let projects = catalog.registry().projects.len();
     if problems.is_empty() {
         let object = json!({"registry": name, "projects": projects, "artifacts": artifacts, "problems": []});
-        session.answer(&object, || format!("{name}: {artifacts} artifacts of {projects} projects\n").into_bytes())?;
+        session.answer(&object, || {
+            format!("{name} is right: artifacts {artifacts}, projects {projects}\n").into_bytes()
+        })?;
     }
     conclude((!problems.is_empty()).then(|| RegistryError::Malformed(problems).into()).into_iter().collect())
 }

@@ -59,8 +59,7 @@ impl<'t> Places<'t> {
         let mark = self.marks.get(marks.saturating_sub(1));
         let &(start, place) = mark.expect("because the text's start is marked");
         let rest = self.text.get(start..).unwrap_or_default().char_indices();
-        rest.take_while(|(further, c)| start + further + c.len_utf8() <= offset)
-            .fold(place, |place, (_, c)| place.after(c))
+        rest.take_while(|(further, _)| start + further < offset).fold(place, |place, (_, c)| place.after(c))
     }
 }
 

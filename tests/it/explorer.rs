@@ -105,7 +105,9 @@ fn without_tag(result: &str) -> &str {
 }
 
 /// What an actor does: it is given a store and answers which artifact it says is published.
-type Act = Arc<dyn Fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = Option<Name>>>>>;
+type Act = Arc<dyn Fn(Arc<dyn Store>) -> Acting>;
+
+type Acting = Pin<Box<dyn Future<Output = Option<Name>>>>;
 
 /// What an exploration came to.
 #[derive(Debug, Default)]
@@ -190,11 +192,7 @@ async fn run(actors: &[Act], store: MemoryStore, prefix: &[usize], visited: &mut
 }
 
 /// Lets every actor go on until it waits at a gate or has ended; those that sleep or read files are waited for.
-async fn quiesce(
-    running: &mut [Option<Pin<Box<dyn Future<Output = Option<Name>>>>>],
-    gates: &Arc<Mutex<Gates>>,
-    published: &mut Vec<Name>,
-) {
+async fn quiesce(running: &mut [Option<Acting>], gates: &Arc<Mutex<Gates>>, published: &mut Vec<Name>) {
     poll_fn(|context| {
         let mut waits = false;
         for (actor, slot) in running.iter_mut().enumerate() {

@@ -233,6 +233,16 @@ fn each_further_mention_of_a_name_is_told() {
 }
 
 #[test]
+fn of_two_mentions_the_later_in_the_file_is_the_second() {
+    let entry = "[[projects.a.artifacts]]\nname = ";
+    let text = format!("{entry}'x'\n[projects.b]\nartifacts = ['y']\n{entry}'y'\n");
+    assert_eq!(
+        problems(text),
+        ["artifacts.toml:6:8: \"y\" stands twice: the other is at line 4, column 14, in project \"b\""]
+    );
+}
+
+#[test]
 fn a_file_that_points_defines_no_projects() {
     let told = "a file that points to another registry (line 2, column 12) defines no projects";
     let text = "[repository]\nregistry = 's3://dev/artifacts.toml'\n\n[projects.a]\nartifacts = ['x']\n";
