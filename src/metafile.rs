@@ -282,7 +282,6 @@ fn shortened(text: &str) -> String {
 fn read_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     UniqueKeys.deserialize(&mut reader)?;
-    reader.end()?;
     serde_json::from_slice(bytes)
 }
 
