@@ -24,6 +24,7 @@ mod git;
 mod metafile;
 mod metalogic;
 mod names;
+mod processes;
 mod registry;
 mod repo;
 mod sandbox;
