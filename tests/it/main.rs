@@ -25,6 +25,7 @@ mod metafile;
 mod metalogic;
 mod names;
 mod processes;
+mod readme;
 mod registry;
 mod repo;
 mod sandbox;
