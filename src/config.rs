@@ -1,64 +1,25 @@
 //! What a run is told by its flags, the environment, git's configuration and the registry file: the only reader of the environment.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+mod registry_file;
+mod settings;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use crate::address::Commit;
 use crate::ancestry::{Ancestry, NoHistory};
-use crate::catalog::Catalog;
 use crate::git::{self, GitError, Repository};
 use crate::location::{Location, LocationError};
 use crate::registry::{ProjectName, Registry, RegistryError};
+use crate::store::Store;
 use crate::store::directory::DirectoryStore;
-use crate::store::{Key, Store, StoreError};
 use crate::world::Limits;
+
+pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
+use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, STORE, TIMEOUT};
 
 /// The registry file's name, at the top of a repository and in a store.
 pub const REGISTRY_FILE: &str = "artifacts.toml";
-
-/// The largest registry that is read, in bytes.
-pub const LARGEST_REGISTRY: u64 = 1 << 20;
-
-/// Describes one setting: where it can be made, in the order in which the places count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
-    /// The flag of the command line.
-    pub flag: &'static str,
-    /// The environment variable.
-    pub variable: &'static str,
-    /// The key of git's configuration, where there is one.
-    pub git: Option<&'static str>,
-    /// The key of the registry file, where there is one.
-    pub file: Option<&'static str>,
-    /// What holds when no place says anything.
-    pub default: &'static str,
-}
-
-macro_rules! settings {
-    ($($name:ident: $flag:literal, $variable:literal, $git:expr, $file:expr, $default:literal;)*) => {
-        $(const $name: Setting =
-            Setting { flag: $flag, variable: $variable, git: $git, file: $file, default: $default };)*
-        /// Lists every setting.
-        pub const SETTINGS: &[Setting] = &[$($name),*];
-    };
-}
-
-settings! {
-    DIRECTORY: "-C", "METALOGIC_DIR", None, None, "the current directory";
-    STORE: "--store", "METALOGIC_STORE", Some("metalogic.store"), Some("[store] url"), "metalogic/ in git's common directory";
-    REGISTRY: "--registry", "METALOGIC_REGISTRY", Some("metalogic.registry"), Some("[repository] registry"), "artifacts.toml at the top of the repository, then in the store";
-    PROJECT: "--project", "METALOGIC_PROJECT", Some("metalogic.project"), None, "all of the repository's projects";
-    MAX_ANCESTORS: "--max-ancestors", "METALOGIC_MAX_ANCESTORS", None, None, "200";
-    JOBS: "--jobs", "METALOGIC_JOBS", None, None, "64";
-    TIMEOUT: "--timeout", "METALOGIC_TIMEOUT", None, None, "2m";
-    COLOR: "--color", "METALOGIC_COLOR", None, None, "auto";
-    JSON: "--json", "METALOGIC_JSON", None, None, "false";
-    QUIET: "--quiet", "METALOGIC_QUIET", None, None, "false";
-    VERBOSE: "--verbose", "METALOGIC_VERBOSE", None, None, "false";
-}
 
 /// Says why a run cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -139,146 +100,6 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
-}
-
-/// Holds the environment variables of a process, or those of a test.
-#[derive(Debug, Clone, Default)]
-pub struct Environment(BTreeMap<OsString, OsString>);
-
-impl Environment {
-    /// Returns the environment of this process.
-    #[must_use]
-    pub fn of_process() -> Self {
-        Self(std::env::vars_os().collect())
-    }
-
-    /// Returns a variable's value. One that is set to nothing counts as not set: that is how many CI systems unset.
-    fn get(&self, variable: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(variable)).map(OsString::as_os_str).filter(|value| !value.is_empty())
-    }
-
-    fn text(&self, variable: &'static str) -> Option<String> {
-        self.get(variable).map(|value| value.to_string_lossy().into_owned())
-    }
-
-    fn parsed<T>(
-        &self,
-        variable: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, ConfigError> {
-        let Some(value) = self.text(variable) else { return Ok(None) };
-        parse(&value).map(Some).map_err(|problem| ConfigError::Variable { variable, value, problem })
-    }
-
-    /// Says whether this is a CI system's job.
-    #[must_use]
-    pub fn is_ci(&self) -> bool {
-        self.get("CI").is_some_and(|value| value != "false" && value != "0")
-    }
-}
-
-/// Holds what the command line says; what it leaves out is looked for elsewhere.
-#[derive(Debug, Clone, Default)]
-pub struct Flags {
-    /// `-C`.
-    pub directory: Option<PathBuf>,
-    /// `--store`.
-    pub store: Option<String>,
-    /// `--registry`.
-    pub registry: Option<String>,
-    /// `--project`, each.
-    pub projects: Vec<String>,
-    /// `--max-ancestors`.
-    pub max_ancestors: Option<usize>,
-    /// `--jobs`.
-    pub jobs: Option<usize>,
-    /// `--timeout`.
-    pub timeout: Option<Duration>,
-    /// `--color`.
-    pub color: Option<Color>,
-    /// `--json`.
-    pub json: bool,
-    /// `--quiet`.
-    pub quiet: bool,
-    /// `--verbose`.
-    pub verbose: bool,
-}
-
-/// Says when standard error is coloured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// Holds the settings of how a run talks: they are known before anything can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
-    /// When standard error is coloured.
-    pub color: Color,
-    /// Whether the answer is JSON.
-    pub json: bool,
-    /// Whether the log is left out.
-    pub quiet: bool,
-    /// Whether the log has every detail.
-    pub verbose: bool,
-}
-
-impl Manner {
-    /// Joins flags and environment.
-    ///
-    /// # Errors
-    /// A variable with a value that its setting cannot have.
-    pub fn of(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
-        let yes = |variable| environment.parsed(variable, boolean).map(Option::unwrap_or_default);
-        let color = environment.parsed(COLOR.variable, |text| clap::ValueEnum::from_str(text, true))?;
-        Ok(Self {
-            color: flags.color.or(color).unwrap_or(Color::Auto),
-            json: flags.json || yes(JSON.variable)?,
-            // A flag for more outdoes a variable for less, and the other way round.
-            quiet: flags.quiet || (yes(QUIET.variable)? && !flags.verbose),
-            verbose: flags.verbose || (yes(VERBOSE.variable)? && !flags.quiet),
-        })
-    }
-}
-
-fn boolean(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("true or false belongs here".to_owned()),
-    }
-}
-
-/// Reads the number of requests that are under way at once.
-///
-/// # Errors
-/// What is no number from 1 to 1024.
-pub fn jobs(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|jobs| (1..=1024).contains(jobs))
-        .ok_or_else(|| "a number from 1 to 1024 belongs here".to_owned())
-}
-
-/// Reads how many ancestors are looked at.
-///
-/// # Errors
-/// What is no number up to a million.
-pub fn max_ancestors(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|most| *most <= 1_000_000).ok_or_else(|| "a number up to 1000000 belongs here".to_owned())
-}
-
-/// Reads a length of time: `90s`, `2m`, `1h 30m`.
-///
-/// # Errors
-/// What is no length of time.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("a length of time as 90s or 2m belongs here ({error})"))
 }
 
 /// Knows the settings of a run and what follows from them. Nothing is read before it is needed.
@@ -437,100 +258,6 @@ impl Config {
         Ok((store, place))
     }
 
-    /// Returns the registry as it counts for a commit, joined with the repository's projects and those of `--project`.
-    ///
-    /// # Errors
-    /// No registry, one that cannot be read, or one that is not valid.
-    pub async fn catalog(&self, commit: Option<Commit>, store: Option<&dyn Store>) -> Result<Catalog, ConfigError> {
-        let (registry, own, _) = self.registry(commit, store).await?;
-        let limit = self.projects()?;
-        Ok(Catalog::new(registry, &own, &limit)?)
-    }
-
-    /// Returns the registry, the projects that the repository says are its own, and how the registry is called in messages.
-    ///
-    /// # Errors
-    /// No registry, one that cannot be read, or one that is not valid.
-    pub async fn registry(
-        &self,
-        commit: Option<Commit>,
-        store: Option<&dyn Store>,
-    ) -> Result<(Registry, Vec<ProjectName>, String), ConfigError> {
-        let Some((text, name, base)) = self.registry_text(commit)? else {
-            let Some(store) = store else {
-                return Err(ConfigError::NoRegistry { in_store: "in a store, since none is configured".to_owned() });
-            };
-            let in_store = store.url(&Key::Registry);
-            let unreadable = |source: StoreError| ConfigError::RegistryUnreadable {
-                name: in_store.clone(),
-                source: Box::new(source),
-            };
-            let stored = store.get(&Key::Registry, LARGEST_REGISTRY).await.map_err(unreadable)?;
-            let (text, _) = stored.ok_or(ConfigError::NoRegistry { in_store: in_store.clone() })?;
-            let registry = Registry::parse(&text, &in_store)?;
-            let own = registry.repository.projects.clone().unwrap_or_default();
-            return Ok((registry, own, in_store));
-        };
-        let registry = Registry::parse(&text, &name)?;
-        let own = registry.repository.projects.clone().unwrap_or_default();
-        let Some(pointer) = &registry.repository.registry else { return Ok((registry, own, name)) };
-        match locate(&format!("[repository] registry in {name}"), pointer, &base)? {
-            Location::Local(path) => {
-                let name = path.display().to_string();
-                let text = read_local(&path, &name)?.ok_or_else(|| ConfigError::RegistryMissing(name.clone()))?;
-                let registry = Registry::parse(&text, &name)?;
-                if registry.repository.registry.is_some() {
-                    return Err(ConfigError::RegistryPointsOn(name));
-                }
-                Ok((registry, own, name))
-            }
-            place @ Location::S3 { .. } => Err(ConfigError::Unsupported(place.to_string())),
-        }
-    }
-
-    /// Returns the text of the registry file that counts for a commit, how it is called, and the directory that its paths are
-    /// relative to; none where there is no such file. Without a commit it is the work tree's, else the one of HEAD.
-    fn registry_text(&self, commit: Option<Commit>) -> Result<Option<(Vec<u8>, String, PathBuf)>, ConfigError> {
-        let local = |path: &Path, name: String| -> Result<_, ConfigError> {
-            let base = path.parent().unwrap_or(path).to_owned();
-            Ok(read_local(path, &name)?.map(|text| (text, name, base)))
-        };
-        if let Some((setting, text)) = self.told(self.flags.registry.as_deref(), &REGISTRY) {
-            return match locate(setting, &text, &self.directory)? {
-                Location::Local(path) => match local(&path, text.clone())? {
-                    None => Err(ConfigError::RegistryMissing(text)),
-                    found => Ok(found),
-                },
-                place @ Location::S3 { .. } => Err(ConfigError::Unsupported(place.to_string())),
-            };
-        }
-        let base = self.base()?;
-        let configured = self.git_settings(&REGISTRY)?.pop();
-        let path = match &configured {
-            None => base.join(REGISTRY_FILE),
-            Some(text) => match locate("git config metalogic.registry", text, &base)? {
-                Location::Local(path) => path,
-                place @ Location::S3 { .. } => return Err(ConfigError::Unsupported(place.to_string())),
-            },
-        };
-        let name = configured.clone().unwrap_or_else(|| REGISTRY_FILE.to_owned());
-        if let Some(repository) = self.repository()?
-            && let Some(tracked) = tracked_path(&path, &base)
-        {
-            let head = repository.head()?;
-            let at = commit.filter(|commit| head != Some(*commit)).or(head.filter(|_| repository.top().is_none()));
-            if let Some(at) = at
-                && let Some(text) = repository.file_at(at, &tracked, LARGEST_REGISTRY)?
-            {
-                return Ok(Some((text, format!("{}:{tracked}", at.short()), base)));
-            }
-        }
-        match local(&path, name.clone())? {
-            None if configured.is_some() => Err(ConfigError::RegistryMissing(name)),
-            found => Ok(found),
-        }
-    }
-
     /// Returns the projects that the run is limited to; none for no limit.
     fn projects(&self) -> Result<Vec<ProjectName>, ConfigError> {
         let (setting, names) = if !self.flags.projects.is_empty() {
@@ -591,23 +318,7 @@ fn direct(directory: &Path) -> PathBuf {
     }
 }
 
-/// Returns the path by which git knows a file in the work tree.
-fn tracked_path(path: &Path, top: &Path) -> Option<String> {
-    let inside = path.strip_prefix(top).ok()?;
-    let plain = |part| matches!(part, std::path::Component::Normal(_));
-    (inside.components().all(plain)).then(|| inside.to_str().map(|text| text.replace('\\', "/"))).flatten()
-}
-
 fn locate(setting: &str, text: &str, base: &Path) -> Result<Location, ConfigError> {
     let wrong = |source| ConfigError::Location { setting: setting.to_owned(), value: text.to_owned(), source };
     Location::parse(text, base).map_err(wrong)
-}
-
-/// Reads a registry file; none where there is none.
-fn read_local(path: &Path, name: &str) -> Result<Option<Vec<u8>>, ConfigError> {
-    match std::fs::read(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(ConfigError::RegistryUnreadable { name: name.to_owned(), source: Box::new(error) }),
-    }
 }

@@ -133,16 +133,27 @@ pub async fn fetch(
         let record = metafile.details.get(&name).cloned().unwrap_or_default();
         async move { Fetching { world, name, commit, record }.fetch(destination, dry_run).await }
     };
-    let results: Vec<_> = stream::iter(wanted).map(fetch).buffered(world.limits.jobs).collect().await;
+    // Told in the order of names, whichever comes first.
+    let mut results = stream::iter(wanted).map(fetch).buffered(world.limits.jobs);
     let mut fetched = Vec::new();
     let mut failed = Vec::new();
-    for result in results {
+    while let Some(result) = results.next().await {
         match result {
-            Ok(one) => fetched.push(one),
+            Ok(one) => {
+                tell(world, &one, dry_run);
+                fetched.push(one);
+            }
             Err(error) => failed.push(error),
         }
     }
     if failed.is_empty() { Ok(fetched) } else { Err(failed) }
+}
+
+fn tell(world: World<'_>, fetched: &Fetched, dry_run: bool) {
+    let Fetched { name, commit, target, present, .. } = fetched.clone();
+    if present || !dry_run {
+        world.observer.observe(&Event::Fetched { name, commit, target, present });
+    }
 }
 
 fn wanted(metafile: &Metafile, names: &[Name]) -> Result<BTreeMap<Name, Commit>, Vec<FetchError>> {
@@ -189,16 +200,10 @@ impl Fetching<'_> {
             Some(target) => self.has_same_bytes(target).await?,
             None => false,
         };
-        let fetched = if present || dry_run {
-            self.told(target, self.record.size, self.record.sha256, present, present)
-        } else {
-            self.receive(target).await?
-        };
-        let Fetched { name, commit, target, present, .. } = fetched.clone();
-        if present || !dry_run {
-            self.world.observer.observe(&Event::Fetched { name, commit, target, present });
+        if present || dry_run {
+            return Ok(self.told(target, self.record.size, self.record.sha256, present, present));
         }
-        Ok(fetched)
+        self.receive(target).await
     }
 
     fn told(

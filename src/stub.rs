@@ -49,10 +49,14 @@ pub enum StubError {
 /// [`StubError`].
 pub async fn stub(world: World<'_>, commit: Commit, dry_run: bool) -> Result<Stub, StubError> {
     let url = world.store.url(&Key::Metafile(commit));
-    if world.store.head(&Key::Metafile(commit)).await?.is_some() {
+    let mut walk = Walk::new(world, commit)?;
+    // Most often the parent has a metafile: it is read while the commit's own is looked for.
+    let key = Key::Metafile(commit);
+    let (own, ahead) = futures::future::join(world.store.head(&key), walk.read_parents_metafile()).await;
+    if own?.is_some() {
         return Ok(Stub { commit, url, created: false });
     }
-    let mut walk = Walk::new(world, commit)?;
+    ahead?;
     if !walk.knows_parent()? {
         return Err(StubError::NoParent(commit));
     }

@@ -177,6 +177,15 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Reads the metafile of the commit's parent, before anyone asks.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn read_parents_metafile(&mut self) -> Result<(), StoreError> {
+        let parent: Vec<Commit> = self.ancestors.iter().take(self.world.limits.max_ancestors.min(1)).copied().collect();
+        self.read_metafiles(&parent).await
+    }
+
     /// Returns the metafile of an ancestor that [`Walk::read_metafiles`] has read.
     #[must_use]
     pub fn metafile(&self, commit: Commit) -> Option<&Metafile> {
@@ -190,8 +199,9 @@ impl<'a> Walk<'a> {
     pub async fn nearest_metafile(&mut self) -> Result<Option<&Metafile>, StoreError> {
         // Beyond git's history a further ancestor is known only from a metafile, which is then itself the nearest.
         let candidates = self.with_metafile();
-        // One that was seen to be there is all that is needed, unless it is malformed.
-        let seen = candidates.iter().take_while(|commit| self.listings.contains_key(commit)).count();
+        // One that was seen to be there, or read, is all that is needed, unless it is malformed.
+        let known = |commit: &&Commit| self.listings.contains_key(*commit) || self.metafiles.contains_key(*commit);
+        let seen = candidates.iter().take_while(known).count();
         let (seen, unseen) = candidates.split_at(seen);
         let one_by_one = seen.iter().map(|commit| vec![*commit]);
         for window in one_by_one.chain(windows(unseen, self.world.limits.jobs)) {

@@ -1,0 +1,125 @@
+//! What is to be published, and why it may be refused.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::artifact::{Name, NameError};
+use crate::catalog::{Catalog, Standing};
+use crate::files::{self, MeasureError};
+use crate::registry::ProjectName;
+
+/// Names a local file and the artifact that it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The artifact's name.
+    pub name: Name,
+    /// The local file.
+    pub path: PathBuf,
+}
+
+/// Says why a file is refused, before a byte is written.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Its name is no artifact's.
+    #[error("{name:?} cannot be an artifact's name")]
+    BadName {
+        /// The file's name, with what is no text replaced.
+        name: String,
+        /// What is wrong with it.
+        source: NameError,
+    },
+    /// No project has the name.
+    #[error("no project has an artifact {name}")]
+    Unknown {
+        /// The name.
+        name: Name,
+        /// The nearest name that could have been meant.
+        near: Option<Name>,
+    },
+    /// The name belongs to another repository's project.
+    #[error("{name} belongs to the project {owner}, which is not this repository's")]
+    Foreign {
+        /// The name.
+        name: Name,
+        /// The project that has it.
+        owner: ProjectName,
+    },
+    /// The name belongs to a project that `--project` leaves out.
+    #[error("{name} belongs to the project {owner}, which --project leaves out")]
+    Excluded {
+        /// The name.
+        name: Name,
+        /// The project that has it.
+        owner: ProjectName,
+    },
+    /// The name is retired.
+    #[error("{name} is retired by its project {owner}")]
+    Retired {
+        /// The name.
+        name: Name,
+        /// The project that has it.
+        owner: ProjectName,
+    },
+    /// Two files are to be one artifact.
+    #[error("{} and {} are both to be {name}", first.display(), second.display())]
+    Twice {
+        /// The name.
+        name: Name,
+        /// The file that has it first.
+        first: PathBuf,
+        /// The file that has it again.
+        second: PathBuf,
+    },
+    /// The file itself will not do.
+    #[error(transparent)]
+    File(#[from] MeasureError),
+}
+
+impl Item {
+    /// Reads `FILE` or `NAME=FILE`; the latter only where what stands before the first `=` is a valid name.
+    ///
+    /// # Errors
+    /// [`Refusal::BadName`] where a file's own name is no artifact's.
+    pub fn parse(argument: &OsStr) -> Result<Self, Refusal> {
+        let bytes = argument.as_encoded_bytes();
+        let split = bytes.iter().position(|&byte| byte == b'=');
+        let named = split.and_then(|at| {
+            let name = std::str::from_utf8(bytes.get(..at)?).ok()?.parse().ok()?;
+            // A path that is no text can only be given whole, since a part of it cannot be cut out safely.
+            Some((name, argument.to_str()?.get(at + 1..)?))
+        });
+        if let Some((name, path)) = named {
+            return Ok(Self { name, path: PathBuf::from(path) });
+        }
+        let path = PathBuf::from(argument);
+        let name = path.file_name().unwrap_or(argument).to_string_lossy().into_owned();
+        match name.parse() {
+            Ok(name) => Ok(Self { name, path }),
+            // What a path ends in says little when nothing is there, or a directory is.
+            Err(source) => Err(files::inspect(&path).err().map_or(Refusal::BadName { name, source }, Refusal::File)),
+        }
+    }
+}
+
+/// Says which of these items may not be published here: all of them, so that they can be mended in one go.
+#[must_use]
+pub fn refusals(items: &[Item], catalog: &Catalog) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
+    for Item { name, path } in items {
+        let name = name.clone();
+        if let Some(first) = seen.insert(name.folded(), path) {
+            let (first, second) = (first.to_owned(), path.clone());
+            refusals.push(Refusal::Twice { name: name.clone(), first, second });
+        }
+        match catalog.standing(&name) {
+            Standing::Ours => refusals.extend(files::inspect(path).err().map(Refusal::File)),
+            Standing::Unknown(near) => refusals.push(Refusal::Unknown { name, near }),
+            Standing::Foreign(owner) => refusals.push(Refusal::Foreign { name, owner }),
+            Standing::Excluded(owner) => refusals.push(Refusal::Excluded { name, owner }),
+            Standing::Retired(owner) => refusals.push(Refusal::Retired { name, owner }),
+        }
+    }
+    refusals
+}
