@@ -196,7 +196,7 @@ fn git(error: &GitError) -> Verdict {
             Kind::Git,
             "`git fetch` may bring it; a shallow clone has only the newest commits, but a full commit id is always understood",
         ),
-        GitError::Unborn => advised(Kind::Git, "make a first commit, or name a commit with --commit"),
+        GitError::Unborn => advised(Kind::Git, "make a first commit, or name a commit that is there"),
         GitError::ForeignOwner { directory } => advised(
             Kind::Git,
             format!("if you trust it: git config --global --add safe.directory '{}'", directory.display()),

@@ -69,7 +69,7 @@ impl Session {
             && let Some(name) = repository.pull_request(commit)?
         {
             self.report.warning(&format!(
-                "HEAD is {name}, a merge commit that was made for a pull request and exists nowhere else: name the branch's own commit with --commit"
+                "HEAD is {name}, a merge commit that was made for a pull request and exists nowhere else: name the branch's own commit instead, as in `metalogic publish --commit REV`"
             ));
         }
         Ok(())

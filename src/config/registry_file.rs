@@ -92,18 +92,21 @@ impl Config {
             },
         };
         let name = configured.clone().unwrap_or_else(|| REGISTRY_FILE.to_owned());
-        if let Some(repository) = self.repository()?
-            && let Some(tracked) = tracked_path(&path, &base)
-        {
-            let head = repository.head()?;
-            let at = commit.filter(|commit| head != Some(*commit)).or(head.filter(|_| repository.top().is_none()));
-            if let Some(at) = at
-                && let Some(text) = repository.file_at(at, &tracked, LARGEST)?
-            {
-                return Ok(Some((text, format!("{}:{tracked}", at.short()), base)));
-            }
+        let head = self.repository()?.map_or(Ok(None), |repository| repository.head())?;
+        let at = |commit: Option<Commit>| -> Result<_, ConfigError> {
+            let tracked = tracked_path(&path, &base);
+            let (Some(commit), Some(tracked), Some(repository)) = (commit, tracked, self.repository()?) else {
+                return Ok(None);
+            };
+            let text = repository.file_at(commit, &tracked, LARGEST)?;
+            Ok(text.map(|text| (text, format!("{}:{tracked}", commit.short()), base.clone())))
+        };
+        // The commit's own; else the work tree's; else, where that has none, as in a bare repository, HEAD's.
+        if let Some(found) = at(commit.filter(|commit| head != Some(*commit)))? {
+            return Ok(Some(found));
         }
-        match local(&path, name.clone())? {
+        let found = local(&path, name.clone())?.map_or_else(|| at(head), |found| Ok(Some(found)))?;
+        match found {
             None if configured.is_some() => Err(ConfigError::RegistryMissing(name)),
             found => Ok(found),
         }

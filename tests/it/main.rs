@@ -19,6 +19,7 @@ mod decorated;
 #[cfg(unix)]
 mod directory;
 mod explorer;
+mod failures;
 mod flows;
 mod git;
 mod metafile;
@@ -28,4 +29,5 @@ mod processes;
 mod readme;
 mod registry;
 mod repo;
+mod repositories;
 mod sandbox;

@@ -1,0 +1,57 @@
+//! What a failure is called: one of each kind that the other tests do not meet by running a command.
+
+use metalogic::failure::{EndedError, Failure, Kind, Several, UsageError};
+use metalogic::publish::PublishError;
+use metalogic::resolve::ResolveError;
+use metalogic::store::StoreError;
+
+fn told(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::all_of(&error.into()).remove(0)
+}
+
+fn unavailable() -> StoreError {
+    let source = "connection refused".into();
+    StoreError::Unavailable { key: "builds/x/app.zip".to_owned(), source }
+}
+
+#[test]
+fn a_wait_that_ran_out_and_a_store_that_does_not_answer_have_their_codes_and_hints() {
+    let commit = "1".repeat(40).parse().unwrap();
+    let raced = told(ResolveError::Raced { commit, races: 9, waited: std::time::Duration::from_secs(120) });
+    assert_eq!(raced.kind, Kind::NotYet);
+    assert!(raced.message.contains("first 9 times in 120 s") && raced.hint.unwrap().contains("--timeout"));
+
+    let failure = told(PublishError::Put { name: "app.zip".parse().unwrap(), source: unavailable() });
+    assert_eq!(failure.kind, Kind::Unavailable);
+    assert_eq!(failure.message, "app.zip could not be published");
+    assert_eq!(failure.causes, ["builds/x/app.zip cannot be reached", "connection refused"]);
+    // However deep it lies, the store's failure is what decides.
+    assert_eq!(told(ResolveError::Store(unavailable())).kind, Kind::Unavailable);
+    assert_eq!(told(ResolveError::Store(unavailable())).message, "builds/x/app.zip cannot be reached");
+}
+
+#[test]
+fn several_failures_of_one_kind_are_that_kind_and_of_several_are_thirteen() {
+    let usage = || anyhow::Error::from(UsageError { message: "no".to_owned(), hint: None });
+    let kind = |errors| Failure::joint_kind(&Failure::all_of(&Several(errors).into()));
+    assert_eq!(kind(vec![usage(), usage()]), Kind::Usage);
+    assert_eq!(kind(vec![usage(), unavailable().into()]), Kind::Several);
+    assert_eq!(Failure::joint_kind(&[]), Kind::Done);
+}
+
+#[test]
+fn what_nobody_classified_is_another_failure() {
+    let failure = told(anyhow::anyhow!("inner").context("outer"));
+    assert_eq!(
+        (failure.kind, failure.message.as_str(), failure.causes.as_slice()),
+        (Kind::Other, "outer", &["inner".to_owned()][..])
+    );
+    assert_eq!(told(EndedError::Terminated).kind.code(), 143);
+}
+
+#[test]
+fn codes_and_names_of_kinds_are_each_their_own() {
+    let codes: std::collections::BTreeSet<u8> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+    let names: std::collections::BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    assert_eq!((codes.len(), names.len()), (Kind::ALL.len(), Kind::ALL.len()));
+}
