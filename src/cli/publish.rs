@@ -44,7 +44,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let commit = session.commit(revision)?;
     session.warn_of_pull_request(revision, commit)?;
     let ports = session.ports()?;
-    let catalog = session.config.catalog(Some(commit), Some(&*ports.store)).await?;
+    let catalog = session.catalog(&ports, commit).await?;
     let items = items(&arguments.files)?;
     let dirty = dirty(session, commit)?;
     let published = publish::publish(session.world(&ports), &catalog, commit, &items, arguments.dry_run).await;

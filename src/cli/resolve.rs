@@ -27,7 +27,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let commit = session.commit(revision)?;
     session.warn_of_pull_request(revision, commit)?;
     let ports = session.ports()?;
-    let catalog = session.config.catalog(Some(commit), Some(&*ports.store)).await?;
+    let catalog = session.catalog(&ports, commit).await?;
     let keep = if arguments.rebuild { Keep::OnlyFound } else { Keep::Everything };
     let answer = session.resolve(&ports, commit, &catalog.vocabulary(), keep, arguments.dry_run).await?;
     let missing: Vec<String> = catalog.counted(&answer.missing).iter().map(ToString::to_string).collect();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::address::Commit;
 use crate::ancestry::Ancestry;
+use crate::catalog::Catalog;
 use crate::config::{Config, ConfigError};
 use crate::event::Observer;
 use crate::failure::{Failure, Kind, OutputClosed, Several};
@@ -75,10 +76,16 @@ impl Session {
         Ok(())
     }
 
+    /// Returns the registry as it counts for a commit; warns of what this version does not know in it.
+    pub(crate) async fn catalog(&self, ports: &Ports, commit: Commit) -> Result<Catalog, ConfigError> {
+        let catalog = self.config.catalog(Some(commit), Some(&*ports.store)).await?;
+        catalog.registry().unknown_keys.iter().for_each(|unknown| self.report.warning(&unknown.to_string()));
+        Ok(catalog)
+    }
+
     /// Resolves a commit without writing, as the readers do where nothing is stored.
     pub(crate) async fn compute(&self, ports: &Ports, commit: Commit) -> anyhow::Result<Answer> {
-        let catalog = self.config.catalog(Some(commit), Some(&*ports.store)).await?;
-        let vocabulary = catalog.vocabulary();
+        let vocabulary = self.catalog(ports, commit).await?.vocabulary();
         Ok(resolve::compute(self.world(ports), &Self::question(commit, &vocabulary, Keep::Everything)).await?)
     }
 

@@ -53,11 +53,12 @@ impl Config {
             Location::Local(path) => {
                 let name = path.display().to_string();
                 let text = read_local(&path, &name)?.ok_or_else(|| ConfigError::RegistryMissing(name.clone()))?;
-                let registry = Registry::parse(&text, &name)?;
-                if registry.repository.registry.is_some() {
+                let mut pointed = Registry::parse(&text, &name)?;
+                if pointed.repository.registry.is_some() {
                     return Err(ConfigError::RegistryPointsOn(name));
                 }
-                Ok((registry, own, name))
+                pointed.unknown_keys.splice(..0, registry.unknown_keys);
+                Ok((pointed, own, name))
             }
             place @ Location::S3 { .. } => Err(ConfigError::Unsupported(place.to_string())),
         }

@@ -339,6 +339,14 @@ fn a_registry_that_points_takes_the_names_from_there_and_the_projects_from_here(
 }
 
 #[test]
+fn an_unknown_key_of_the_registry_is_a_warning_and_an_error_of_check() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.write("repo/artifacts.toml", sandbox.read("repo/artifacts.toml") + "[versions]\nparameter = \"/x\"\n");
+    sandbox.commit("newer");
+    assert_snapshot!(told(&sandbox, &[&["publish"], &["registry", "check"], &["stub"]]));
+}
+
+#[test]
 fn a_ci_machine_without_a_store_is_warned_loudly() {
     let sandbox = Sandbox::with_repository();
     let warned = |variables: &[(&str, &str)]| {

@@ -20,6 +20,7 @@ mod decorated;
 mod directory;
 mod explorer;
 mod failures;
+mod fixtures;
 mod flows;
 mod git;
 mod metafile;
