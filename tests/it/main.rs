@@ -23,6 +23,7 @@ mod failures;
 mod fixtures;
 mod flows;
 mod git;
+mod histories;
 mod metafile;
 mod metalogic;
 mod names;

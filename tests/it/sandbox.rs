@@ -53,10 +53,16 @@ impl Sandbox {
     }
 
     pub fn git(&self, directory: &str, arguments: &[&str]) -> String {
-        let mut command = self.clean(Command::new("git"));
-        let output = command.current_dir(self.path(directory)).args(arguments).output().unwrap();
+        let output = self.git_command(directory, arguments).output().unwrap();
         assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Returns git, ready to run in a directory of the sandbox.
+    pub fn git_command(&self, directory: &str, arguments: &[&str]) -> Command {
+        let mut command = self.clean(Command::new("git"));
+        command.current_dir(self.path(directory)).args(arguments);
+        command
     }
 
     /// Gives a command an environment with nothing of this machine in it.
