@@ -16,6 +16,8 @@ pub struct Catalog {
     limited: BTreeSet<ProjectName>,
     /// The names of the repository's projects.
     wanted: BTreeSet<Name>,
+    /// Those of them that the run counts as missing.
+    counted: BTreeSet<Name>,
 }
 
 /// Says what a name is in this repository.
@@ -37,16 +39,25 @@ impl Catalog {
     /// Joins a registry with the repository's projects and the projects that the run is limited to; an empty list is no limit.
     ///
     /// # Errors
-    /// Refuses a project that the registry does not define.
+    /// Refuses a project that the registry does not define, and a limit to a project that is not the repository's.
     pub fn new(registry: Registry, repository: &[ProjectName], limit: &[ProjectName]) -> Result<Self, RegistryError> {
         let all = || registry.projects.keys().cloned().collect();
         let own = |names: &[ProjectName]| if names.is_empty() { all() } else { names.iter().cloned().collect() };
+        let limits = !limit.is_empty();
         let (repository, limit): (BTreeSet<_>, BTreeSet<_>) = (own(repository), own(limit));
         // Asked for by name, so that an unknown one is refused even where nothing would come of it.
         registry.names(&limit.iter().cloned().collect::<Vec<_>>())?;
         let wanted = registry.names(&repository.iter().cloned().collect::<Vec<_>>())?;
-        let limited = repository.intersection(&limit).cloned().collect();
-        Ok(Self { registry, repository, limited, wanted })
+        if limits && let Some(other) = limit.iter().find(|project| !repository.contains(*project)) {
+            return Err(RegistryError::NotOurs(other.clone()));
+        }
+        let limited: BTreeSet<ProjectName> = repository.intersection(&limit).cloned().collect();
+        let counted = match limited.iter().cloned().collect::<Vec<_>>().as_slice() {
+            // No project at all, where an empty list would mean all of them.
+            [] => BTreeSet::new(),
+            limited => registry.names(limited)?,
+        };
+        Ok(Self { registry, repository, limited, wanted, counted })
     }
 
     /// Returns the registry.
@@ -74,8 +85,7 @@ impl Catalog {
     /// Returns those of the names that this run counts as missing.
     #[must_use]
     pub fn counted(&self, missing: &BTreeSet<Name>) -> BTreeSet<Name> {
-        let counts = |name: &&Name| self.registry.owner(name).is_some_and(|owner| self.limited.contains(owner.project));
-        missing.iter().filter(counts).cloned().collect()
+        missing.intersection(&self.counted).cloned().collect()
     }
 
     /// Says what a name is here.

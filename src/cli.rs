@@ -131,7 +131,8 @@ fn start(global: Global, command: Command, environment: Environment) -> Kind {
         quiet: global.quiet,
         verbose: global.verbose,
     };
-    let plain = Manner { color: Color::Auto, json: flags.json, quiet: flags.quiet, verbose: flags.verbose };
+    let json = Manner::json(&flags, &environment);
+    let plain = Manner { color: Color::Auto, json, quiet: flags.quiet, verbose: flags.verbose };
     let (manner, wrong) = match Manner::of(&flags, &environment) {
         Ok(manner) => (manner, None),
         Err(error) => (plain, Some(error)),
@@ -231,7 +232,7 @@ fn tell(failures: &[Failure], json: bool, report: &Report) -> Kind {
 /// Tells what clap does not understand.
 fn refuse(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> Kind {
     let asks = Flags { json: arguments.iter().any(|argument| argument == "--json"), ..Flags::default() };
-    if Manner::of(&asks, environment).is_ok_and(|manner| manner.json) {
+    if Manner::json(&asks, environment) {
         let text = error.render().to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();

@@ -10,11 +10,12 @@ use crate::address::Commit;
 use crate::ancestry::{Ancestry, NoHistory};
 use crate::git::{self, GitError, Repository};
 use crate::location::{Location, LocationError};
-use crate::registry::{ProjectName, Registry, RegistryError};
+use crate::registry::{ProjectName, RegistryError};
 use crate::store::Store;
 use crate::store::directory::DirectoryStore;
 use crate::world::Limits;
 
+pub use registry_file::Found;
 pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
 use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, STORE, TIMEOUT};
 
@@ -60,6 +61,9 @@ pub enum ConfigError {
     /// The location is of a kind that this version cannot reach.
     #[error("{0} is in a bucket, and this version reads and writes directories only")]
     Unsupported(String),
+    /// What should be the store's directory is something else.
+    #[error("the store {} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
     /// There is no registry anywhere.
     #[error("no registry was found: neither {REGISTRY_FILE} at the top of the repository nor {in_store}")]
     NoRegistry {
@@ -160,10 +164,13 @@ impl Config {
         self.environment.is_ci()
     }
 
-    /// Returns what `--store` says.
-    #[must_use]
-    pub fn store_flag(&self) -> Option<&str> {
-        self.flags.store.as_deref()
+    /// Returns what `--store` says: as it is written, and as a location relative to the current directory.
+    ///
+    /// # Errors
+    /// What names no location.
+    pub fn store_flag(&self) -> Result<Option<(&str, Location)>, ConfigError> {
+        let Some(text) = self.flags.store.as_deref() else { return Ok(None) };
+        Ok(Some((text, locate(STORE.flag, text, &self.directory)?)))
     }
 
     /// Returns the current directory.
@@ -222,15 +229,13 @@ impl Config {
             let location = locate(setting, text, base)?;
             Ok(StorePlace { location, embedded: false })
         };
-        if let Some((setting, text)) = self.told(self.flags.store.as_deref(), &STORE) {
+        if let Some((setting, text)) = self.told(self.flags.store.as_deref(), &STORE)? {
             return configured(setting, &text, &self.directory);
         }
         if let Some(text) = self.git_settings(&STORE)?.pop() {
             return configured("git config metalogic.store", &text, &self.base()?);
         }
-        if let Some((text, name, base)) = self.registry_text(None)?
-            && let Some(url) = Registry::store_url_of(&text, &name)?
-        {
+        if let Some((url, name, base)) = self.store_in_registry()? {
             return configured(&format!("[store] url in {name}"), &url, &base);
         }
         match self.repository()? {
@@ -239,6 +244,15 @@ impl Config {
                 Ok(StorePlace { location, embedded: true })
             }
             None => Err(ConfigError::NoStore),
+        }
+    }
+
+    /// Says whether there is anything at the store's place yet, as far as a look at this machine can tell.
+    #[must_use]
+    pub fn is_there(&self, place: &StorePlace) -> bool {
+        match &place.location {
+            Location::Local(directory) => directory.exists(),
+            Location::S3 { .. } => true,
         }
     }
 
@@ -252,7 +266,10 @@ impl Config {
             *directory = direct(directory);
         }
         let store: Arc<dyn Store> = match &place.location {
-            Location::Local(directory) => Arc::new(DirectoryStore::new(directory)),
+            Location::Local(directory) if directory.exists() && !directory.is_dir() => {
+                return Err(ConfigError::NotADirectory(directory.clone()));
+            }
+            Location::Local(directory) => Arc::new(DirectoryStore::with_patience(directory, self.limits.timeout)),
             Location::S3 { .. } => return Err(ConfigError::Unsupported(place.location.to_string())),
         };
         Ok((store, place))
@@ -262,7 +279,7 @@ impl Config {
     fn projects(&self) -> Result<Vec<ProjectName>, ConfigError> {
         let (setting, names) = if !self.flags.projects.is_empty() {
             ("--project", self.flags.projects.clone())
-        } else if let Some(text) = self.environment.text(PROJECT.variable) {
+        } else if let Some(text) = self.environment.text(PROJECT.variable)? {
             ("METALOGIC_PROJECT", vec![text])
         } else {
             ("git config metalogic.project", self.git_settings(&PROJECT)?)
@@ -285,9 +302,11 @@ impl Config {
     }
 
     /// Returns what the flag or the variable of a setting says, and which of them said it.
-    fn told(&self, flag: Option<&str>, setting: &Setting) -> Option<(&'static str, String)> {
-        let flagged = flag.map(|text| (setting.flag, text.to_owned()));
-        flagged.or_else(|| self.environment.text(setting.variable).map(|text| (setting.variable, text)))
+    fn told(&self, flag: Option<&str>, setting: &Setting) -> Result<Option<(&'static str, String)>, ConfigError> {
+        match flag {
+            Some(text) => Ok(Some((setting.flag, text.to_owned()))),
+            None => Ok(self.environment.text(setting.variable)?.map(|text| (setting.variable, text))),
+        }
     }
 
     fn git_settings(&self, setting: &Setting) -> Result<Vec<String>, ConfigError> {
@@ -310,7 +329,8 @@ impl Config {
 }
 
 /// Returns a directory's path without detours, as far as it exists: it stands in URLs that people read.
-fn direct(directory: &Path) -> PathBuf {
+#[must_use]
+pub fn direct(directory: &Path) -> PathBuf {
     match (directory.canonicalize(), directory.parent(), directory.file_name()) {
         (Ok(direct), ..) => direct,
         (Err(_), Some(parent), Some(name)) => direct(parent).join(name),

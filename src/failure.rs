@@ -132,6 +132,21 @@ fn advised(kind: Kind, hint: impl Into<String>) -> Verdict {
     (kind, Some(hint.into()))
 }
 
+/// Judges what the system says of a local file.
+fn local(error: &std::io::Error) -> Verdict {
+    use std::io::ErrorKind as System;
+    let kind = error.kind();
+    if matches!(kind, System::PermissionDenied | System::ReadOnlyFilesystem) {
+        advised(Kind::AccessDenied, "check who may read and write there")
+    } else if kind == System::NotFound {
+        advised(Kind::NotFound, "check the path: only -o makes a directory that is absent")
+    } else if matches!(kind, System::AlreadyExists | System::NotADirectory | System::IsADirectory) {
+        advised(Kind::Conflict, "something else stands there: name another place")
+    } else {
+        plain(Kind::Other)
+    }
+}
+
 fn usage(error: &UsageError) -> Verdict {
     (Kind::Usage, error.hint.clone())
 }
@@ -155,6 +170,9 @@ fn config(error: &ConfigError) -> Verdict {
             "`metalogic init` writes one; --registry or METALOGIC_REGISTRY names another place",
         ),
         ConfigError::NoStore => advised(Kind::Configuration, name_a_store),
+        ConfigError::NotADirectory(_) => {
+            advised(Kind::Configuration, "name a directory, or move away what stands there")
+        }
         ConfigError::Unsupported(_) => advised(Kind::Configuration, "name a directory: a path or file:///DIR"),
         ConfigError::RegistryMissing(_) => advised(
             Kind::Configuration,
@@ -184,6 +202,9 @@ fn registry(error: &RegistryError) -> Verdict {
         RegistryError::UnknownProject { near: None, .. } => {
             advised(Kind::Configuration, "`metalogic registry list` shows the projects")
         }
+        RegistryError::NotOurs(_) => {
+            advised(Kind::Configuration, "add it to [repository] projects in artifacts.toml, or leave --project out")
+        }
         RegistryError::TooLarge { .. } | RegistryError::Malformed(_) => {
             advised(Kind::Configuration, "mend the file; `metalogic registry check` says whether all of it is right")
         }
@@ -192,16 +213,19 @@ fn registry(error: &RegistryError) -> Verdict {
 
 fn git(error: &GitError) -> Verdict {
     match error {
-        GitError::NoSuchRevision { .. } => advised(
-            Kind::Git,
-            "`git fetch` may bring it; a shallow clone has only the newest commits, but a full commit id is always understood",
-        ),
+        GitError::NoSuchRevision { .. } => {
+            advised(Kind::Git, "`git fetch` may bring it: a shallow clone has only the newest commits")
+        }
         GitError::Unborn => advised(Kind::Git, "make a first commit, or name a commit that is there"),
         GitError::ForeignOwner { directory } => advised(
             Kind::Git,
             format!("if you trust it: git config --global --add safe.directory '{}'", directory.display()),
         ),
         GitError::NoProgram { .. } => advised(Kind::Git, "install git, or put it on PATH"),
+        GitError::NotHere { .. } => advised(
+            Kind::Git,
+            "this clone is partial, and nothing is fetched unasked: `git fetch --refetch`, or look at that file once with git",
+        ),
         GitError::Unreadable { .. } => plain(Kind::Git),
     }
 }
@@ -217,7 +241,7 @@ fn store(error: &StoreError) -> Verdict {
             advised(Kind::Unavailable, "run it again when the store answers: nothing is lost")
         }
         StoreError::Corrupt { .. } | StoreError::TooLarge { .. } => plain(Kind::Integrity),
-        StoreError::Source { .. } => plain(Kind::NotFound),
+        StoreError::Source { source, .. } => local(source),
         StoreError::SourceChanged { .. } => {
             advised(Kind::Integrity, "publish when the build has finished writing: nothing was stored under its name")
         }
@@ -242,6 +266,9 @@ fn resolve(error: &ResolveError) -> Verdict {
     match error {
         ResolveError::Store(source) => store(source),
         ResolveError::Ancestry(source) => ancestry(source),
+        ResolveError::NoParent(_) => {
+            advised(Kind::Git, "run it in a clone that has the commit (-C DIR), or `metalogic stub` it in one first")
+        }
         ResolveError::Metafile { .. } => plain(Kind::Integrity),
         ResolveError::Raced { .. } => {
             advised(Kind::NotYet, "run it again, or give it longer with --timeout: what was published stays")
@@ -317,7 +344,7 @@ fn refusal(error: &Refusal) -> Verdict {
         Refusal::File(MeasureError::Changed(_)) => {
             advised(Kind::Integrity, "publish when the build has finished writing: nothing was published")
         }
-        Refusal::File(MeasureError::Unreadable { .. }) => plain(Kind::Other),
+        Refusal::File(MeasureError::Unreadable { source, .. }) => local(source),
     }
 }
 
@@ -342,10 +369,11 @@ fn fetch(error: &FetchError) -> Verdict {
             "nothing was written: these are not the bytes that were published. Find out who changed them, and build anew",
         ),
         FetchError::CaseTwice { .. } => advised(Kind::Usage, "fetch them one at a time with --as"),
+        FetchError::NoDirectory(_) => advised(Kind::Conflict, "name another directory with -o, or one file with --as"),
         FetchError::Occupied(_) => {
             advised(Kind::Conflict, "name another target with -o or --as (`--as -` is standard output)")
         }
-        FetchError::Target { .. } => plain(Kind::Other),
+        FetchError::Target { source, .. } => local(source),
         FetchError::Store { source, .. } => store(source),
     }
 }

@@ -90,6 +90,9 @@ pub enum FetchError {
     /// Something that is not a regular file is in the target's place.
     #[error("{} is not a regular file and is not replaced", .0.display())]
     Occupied(PathBuf),
+    /// Something that is not a directory is in the output directory's place.
+    #[error("{} is not a directory", .0.display())]
+    NoDirectory(PathBuf),
     /// The local file cannot be written.
     #[error("{} cannot be written", path.display())]
     Target {
@@ -125,7 +128,12 @@ pub async fn fetch(
     if let Destination::Directory(directory) = destination {
         apart(wanted.keys())?;
         if !dry_run {
-            let failed = |source| vec![FetchError::Target { path: directory.clone(), source }];
+            let taken =
+                |error: &io::Error| matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory);
+            let failed = |source: io::Error| {
+                let path = directory.clone();
+                vec![if taken(&source) { FetchError::NoDirectory(path) } else { FetchError::Target { path, source } }]
+            };
             files::make_directory(directory).map_err(failed)?;
         }
     }

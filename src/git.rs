@@ -14,7 +14,7 @@ use crate::address::Commit;
 use crate::ancestry::{Ancestry, AncestryError, Lineage};
 
 use library::Library;
-use objects::{Cause, Objects};
+use objects::{Blob, Cause, Objects};
 use program::{Program, ProgramError};
 
 /// Where hosts keep the merge of a pull request with its target: below one of these, under `<number>/merge`.
@@ -57,6 +57,14 @@ pub enum GitError {
     NoProgram {
         /// What the library cannot read, as a fragment.
         why: String,
+    },
+    /// A part of the commit was left out of this clone, which is partial; nothing is fetched unasked.
+    #[error("this partial clone does not have {path} of {commit}")]
+    NotHere {
+        /// The path below the commit's tree.
+        path: String,
+        /// The commit.
+        commit: Commit,
     },
     /// Git fails.
     #[error("{what} cannot be read")]
@@ -161,10 +169,14 @@ impl Repository {
     /// The path is relative to the top, with `/` between its parts. Nothing is fetched: in a partial clone a file may not be there.
     ///
     /// # Errors
-    /// [`GitError::Unreadable`], also for a file of more than `largest` bytes.
+    /// [`GitError::Unreadable`], also for a file of more than `largest` bytes; [`GitError::NotHere`] in a partial clone.
     pub fn file_at(&self, commit: Commit, path: &str, largest: u64) -> Result<Option<Vec<u8>>, GitError> {
         let failed = |source| unreadable(format!("{path} at {commit}"), source);
-        self.read(|objects| objects::file_at(objects, commit, path, largest)).map_err(failed)
+        match self.read(|objects| objects::file_at(objects, commit, path, largest)).map_err(failed)? {
+            Blob::Here(bytes) => Ok(Some(bytes)),
+            Blob::Nowhere => Ok(None),
+            Blob::LeftOut => Err(GitError::NotHere { path: path.to_owned(), commit }),
+        }
     }
 
     /// Says whether tracked files, in the work tree or the index, differ from HEAD. Untracked files do not count.

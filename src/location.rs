@@ -1,27 +1,13 @@
 //! Where a store or a registry lies, as people write it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-/// What a path in a URL escapes: all but the characters that RFC 3986 lets stand in a path's segment.
-const ESCAPED: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+/// What is percent-encoded in a part of a `file:` URL: all that RFC 3986 does not let stand in a path for itself.
+const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'+').remove(b':').remove(b'@');
 
 /// Says where something lies: in a directory of this machine or in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +32,12 @@ pub enum LocationError {
     /// The URL has a scheme that is not spoken.
     #[error("{0:?} is not a scheme of a location; s3://BUCKET[/PREFIX], file:///DIR and plain paths are")]
     Scheme(String),
+    /// The text looks like a URL and lacks the two slashes.
+    #[error("a URL has two slashes after its colon; a path with a colon is written with ./ before it")]
+    Slashes,
+    /// The text begins with a tilde, which only a shell understands.
+    #[error("the tilde is not expanded here: write the home directory in full")]
+    Tilde,
     /// The `file` URL names another machine.
     #[error("a file URL has three slashes and an absolute path, as file:///srv/builds")]
     Host,
@@ -68,6 +60,8 @@ impl Location {
     pub fn parse(text: &str, base: &Path) -> Result<Self, LocationError> {
         match text.split_once("://") {
             _ if text.is_empty() => Err(LocationError::Empty),
+            None if scheme_without_slashes(text) => Err(LocationError::Slashes),
+            None if text == "~" || text.starts_with("~/") => Err(LocationError::Tilde),
             None => Ok(Self::Local(base.join(text))),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("s3") => Self::s3(rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("file") => {
@@ -99,6 +93,13 @@ impl Location {
     }
 }
 
+/// Says whether a text begins as a URL does, with a scheme and a colon. A single letter is a drive.
+fn scheme_without_slashes(text: &str) -> bool {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    scheme.len() > 1 && scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(part)
+}
+
 /// Writes the location as a URL, without a slash at its end.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,10 +111,14 @@ impl fmt::Display for Location {
     }
 }
 
-/// Returns the `file` URL of an absolute path, escaped so that other tools read it as this one.
+/// Returns the `file` URL of an absolute path, without a slash at its end, escaped so that other tools read it as this one.
 #[must_use]
 pub fn file_url(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let escaped = utf8_percent_encode(text.trim_end_matches('/'), ESCAPED);
-    format!("file://{escaped}")
+    let part = |component: Component<'_>| match component {
+        Component::RootDir | Component::CurDir => String::new(),
+        Component::Prefix(_) | Component::ParentDir | Component::Normal(_) => {
+            format!("/{}", percent_encode(component.as_os_str().as_encoded_bytes(), RESERVED))
+        }
+    };
+    format!("file://{}", path.components().map(part).collect::<String>())
 }

@@ -94,6 +94,8 @@ pub struct Metalogic {
 pub struct Resolution {
     /// The metafile to write, with those details that are known already.
     pub metafile: Metafile,
+    /// The names that were found now; the others of the metafile are only kept.
+    pub found: BTreeSet<Name>,
     /// The wanted names that nothing resolves.
     pub missing: BTreeSet<Name>,
     /// The objects at the commit's own address whose names the registry does not know.
@@ -185,11 +187,13 @@ impl Metalogic {
                 metafile.artifacts = base.artifacts.clone();
             }
         }
+        let found = self.found.keys().cloned().collect();
         metafile.artifacts.extend(self.found);
         let record = |(name, &commit): (&Name, &Commit)| Some((name.clone(), base?.record(name, commit)?.clone()));
         metafile.details = metafile.artifacts.iter().filter_map(record).collect();
         let missing = |name: &Name| !metafile.artifacts.contains_key(name);
         Resolution {
+            found,
             missing: self.vocabulary.wanted.into_iter().filter(missing).collect(),
             unknown: self.unknown,
             steps: self.steps,

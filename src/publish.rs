@@ -6,7 +6,7 @@ mod putting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 
 use crate::address::Commit;
 use crate::artifact::{Digest, Name};
@@ -78,6 +78,8 @@ pub struct Published {
     pub present: BTreeSet<Name>,
     /// What stood there already with other bytes.
     pub conflicts: Vec<Conflict>,
+    /// Why others could not be put. What stands was resolved all the same.
+    pub failures: Vec<PublishError>,
     /// How many bytes of artifacts were sent.
     pub bytes_sent: u64,
     /// How many bytes of artifacts had not to be sent.
@@ -116,7 +118,13 @@ pub async fn publish(
         async move { putting.put(listed, dry_run).await.map(|outcome| (putting.item.name, measured, outcome)) }
     };
     let puts = stream::iter(items.iter().zip(measured)).map(put).buffer_unordered(world.limits.jobs);
-    let mut outcomes: Vec<_> = puts.try_collect().await.map_err(one)?;
+    let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
+    for put in puts.collect::<Vec<_>>().await {
+        match put {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(failure) => failures.push(failure),
+        }
+    }
     outcomes.sort_by(|(name, ..), (other, ..)| name.cmp(other));
 
     let mut published = Outcomes::default();
@@ -131,12 +139,18 @@ pub async fn publish(
         Question { commit, vocabulary: &vocabulary, known: &published.known, pretend: dry_run, keep: Keep::Everything };
     let answer =
         if dry_run { resolve::compute(world, &question).await } else { resolve::resolve(world, &question).await };
-    let answer = answer.map_err(|error| vec![PublishError::Resolve(error)])?;
+    // What could not be put is told before what came of it.
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(_) if !failures.is_empty() => return Err(failures),
+        Err(error) => return Err(vec![PublishError::Resolve(error)]),
+    };
     Ok(Published {
         answer,
         uploaded: published.uploaded,
         present: published.present,
         conflicts: published.conflicts,
+        failures,
         bytes_sent: published.bytes_sent,
         bytes_spared: published.bytes_spared,
     })
@@ -181,7 +195,7 @@ struct Outcomes {
 
 impl Outcomes {
     fn take(&mut self, commit: Commit, name: Name, measured: Measured, outcome: Outcome) {
-        let Measured { size, sha256, mode } = measured;
+        let Measured { size, sha256, mut mode } = measured;
         match outcome {
             Outcome::Conflict { stands } => {
                 self.conflicts.push(Conflict { name, commit, stands, refused: sha256 });
@@ -191,9 +205,10 @@ impl Outcomes {
                 self.uploaded.insert(name.clone());
                 self.bytes_sent += size;
             }
-            Outcome::Present { sent } => {
+            Outcome::Present { sent, mode: stands } => {
                 self.present.insert(name.clone());
                 *(if sent { &mut self.bytes_sent } else { &mut self.bytes_spared }) += size;
+                mode = stands;
             }
         }
         self.known.insert(name, Record { size: Some(size), sha256: Some(sha256), mode, ..Record::default() });

@@ -16,6 +16,9 @@ pub use place::{Place, Problem};
 /// The largest registry that is read, in bytes.
 pub const LARGEST: u64 = 1 << 20;
 
+/// How many undefined projects are told at most: for each a near name is looked for.
+const MOST_UNDEFINED: usize = 20;
+
 /// The longest project name, in characters.
 pub const LONGEST_PROJECT: usize = 100;
 
@@ -39,6 +42,8 @@ pub struct RepositoryTable {
     pub projects: Option<Vec<ProjectName>>,
     /// Where the names are defined instead, as the file spells it.
     pub registry: Option<String>,
+    /// Where each of the projects stands in the file.
+    pub places: Vec<Place>,
 }
 
 /// Holds the artifacts that one project owns.
@@ -82,6 +87,9 @@ pub enum RegistryError {
     /// The file has to be mended in these places, at least one: the first error of syntax or else everything that is wrong.
     #[error("{}", lines(.0))]
     Malformed(Vec<Problem>),
+    /// A project is asked for that is another repository's.
+    #[error("the project {0} is not this repository's")]
+    NotOurs(ProjectName),
     /// A project is asked for that the registry does not define.
     #[error("the registry has no project {project}")]
     UnknownProject {
@@ -95,6 +103,17 @@ pub enum RegistryError {
 /// Returns one line a problem.
 fn lines(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns a text as TOML writes it in quotes.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
 impl Registry {
@@ -119,6 +138,22 @@ impl Registry {
             Ok(registry) => Ok(registry.store_url),
             Err(error) => reader::store_url(text).ok_or(error),
         }
+    }
+
+    /// Makes sure that another registry defines the projects that this file, which is called `file`, says are the repository's.
+    ///
+    /// # Errors
+    /// [`RegistryError::Malformed`] with the place of each that is not defined.
+    pub fn expect_defined(&self, other: &Self, file: &str) -> Result<(), RegistryError> {
+        let named = self.repository.projects.iter().flatten().zip(&self.repository.places);
+        let undefined = named.filter(|(project, _)| !other.projects.contains_key(*project));
+        let problem = |(project, place): (&ProjectName, &Place)| {
+            let near = near_project(project.as_str(), other.projects.keys());
+            let near = near.map(|near| format!(", did you mean {near}?")).unwrap_or_default();
+            Problem { file: file.to_owned(), place: *place, message: format!("no project {project} is defined{near}") }
+        };
+        let problems: Vec<Problem> = undefined.take(MOST_UNDEFINED).map(problem).collect();
+        if problems.is_empty() { Ok(()) } else { Err(RegistryError::Malformed(problems)) }
     }
 
     /// Tells whose a name is; none where no project has it, active or retired.

@@ -74,7 +74,9 @@ impl Report {
             return;
         }
         // Nobody can be told that standard error is closed.
-        let write = || drop(writeln!(anstream::stderr().lock(), "{text}"));
+        let line = format!("{text}\n");
+        // In one piece, so that lines of processes that share a terminal stay whole.
+        let write = || drop(anstream::stderr().lock().write_all(line.as_bytes()));
         match &self.bars {
             Some(bars) => bars.lock().unwrap_or_else(PoisonError::into_inner).all.suspend(write),
             None => write(),
@@ -109,7 +111,7 @@ impl Observer for Report {
                 self.warning(&format!("the metafile at {commit} is passed over: {problem}"));
             }
             Event::MetafileRemade { commit, problem } => {
-                self.warning(&format!("the metafile at {commit} is made anew: {problem}"));
+                self.warning(&format!("the metafile at {commit} is malformed and counts as none: {problem}"));
             }
             Event::LostRace { .. } => {
                 self.say(Verbosity::Verbose, "another writer of the metafile was first: resolving again");

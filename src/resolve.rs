@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::address::Commit;
-use crate::ancestry::AncestryError;
+use crate::ancestry::{AncestryError, End};
 use crate::artifact::Name;
 use crate::event::Event;
 use crate::metafile::{Metafile, MetafileError, Record};
@@ -69,6 +69,9 @@ pub enum ResolveError {
         /// What is wrong with it.
         source: MetafileError,
     },
+    /// Nobody knows the commit's parent, so that its metafile would say that it has none.
+    #[error("the parent of {0} is not known: no repository is here, and it has no metafile yet")]
+    NoParent(Commit),
     /// Other writers were first, each time, until the time was up.
     #[error("other writers of the metafile of {commit} were first {races} times in {} s", waited.as_secs())]
     Raced {
@@ -139,19 +142,19 @@ pub async fn resolve(world: World<'_>, question: &Question<'_>) -> Result<Answer
     Err(ResolveError::Raced { commit: question.commit, races, waited: began.elapsed() })
 }
 
-/// Makes sure that somebody knows the commit: git, the commit's metafile, or nobody because there is no repository at all.
+/// Makes sure that somebody knows the commit's parent, git or the commit's metafile, before anything is written for it.
 ///
 /// # Errors
 /// [`AncestryError::NoSuchCommit`] where the repository lacks the commit and it has no metafile: most likely it is a slip of the pen.
+/// [`ResolveError::NoParent`] where there is no repository and no metafile.
 pub async fn expect_known(world: World<'_>, commit: Commit) -> Result<(), ResolveError> {
-    match world.ancestry.first_parents(commit, 1) {
-        Err(absent @ AncestryError::NoSuchCommit(_)) => match world.store.head(&Key::Metafile(commit)).await? {
-            Some(_) => Ok(()),
-            None => Err(absent.into()),
-        },
-        Err(error @ AncestryError::Unreadable { .. }) => Err(error.into()),
-        Ok(_) => Ok(()),
-    }
+    let unknown = match world.ancestry.first_parents(commit, 1) {
+        Ok(lineage) if !lineage.ancestors.is_empty() || lineage.end != End::Unknown => return Ok(()),
+        Ok(_) => ResolveError::NoParent(commit),
+        Err(absent @ AncestryError::NoSuchCommit(_)) => absent.into(),
+        Err(error @ AncestryError::Unreadable { .. }) => return Err(error.into()),
+    };
+    world.store.head(&Key::Metafile(commit)).await?.map_or(Err(unknown), |_| Ok(()))
 }
 
 /// Resolves a commit and writes nothing.
@@ -208,7 +211,7 @@ impl Attempt {
             own => own,
         };
         let mut resolution = rule.finish(parent, base.as_ref(), question.keep);
-        record_details(world, question, walk, &mut resolution.metafile).await?;
+        record_details(world, question, walk, &mut resolution).await?;
         let bytes = resolution.metafile.to_bytes().map_err(|source| ResolveError::Metafile { commit, source })?;
         Ok(Self { read, resolution, bytes })
     }
@@ -288,32 +291,40 @@ async fn record_details(
     world: World<'_>,
     question: &Question<'_>,
     walk: &mut Walk<'_>,
-    metafile: &mut Metafile,
+    resolution: &mut Resolution,
 ) -> Result<(), StoreError> {
     let commit = question.commit;
+    let Resolution { metafile, found, .. } = resolution;
+    // Only of what was found now: what else was looked at depends on how far ahead it was looked.
+    let listed = |walk: &Walk<'_>, name: &Name, at: Commit| found.get(name).and_then(|name| walk.size(at, name));
     for (name, known) in question.known {
         if metafile.artifacts.get(name) == Some(&commit) {
             let record = metafile.details.entry(name.clone()).or_default();
             *record = record.learn(known);
         }
     }
+    // What has another size than the address showed is a record of other bytes.
+    metafile.details.retain(|name, record| {
+        let listed = metafile.artifacts.get(name).and_then(|at| listed(walk, name, *at));
+        listed.is_none() || record.size.is_none() || listed == record.size
+    });
     let again = question.keep == Keep::OnlyFound;
-    let bare = |(name, at): &(Name, Commit)| {
-        let told = *at == commit && question.known.contains_key(name);
-        !told && (again || metafile.details.get(name).is_none_or(Record::is_empty))
-    };
+    let told = |name: &Name, at: Commit| at == commit && question.known.contains_key(name);
+    let bare = |name: &Name| metafile.details.get(name).is_none_or(Record::is_empty);
     let all = metafile.artifacts.iter().map(|(name, at)| (name.clone(), *at));
-    let (here, elsewhere): (Vec<_>, Vec<_>) = all.filter(bare).partition(|(_, at)| again || *at == commit);
+    let unsure = all.filter(|(name, at)| !told(name, *at) && (again || bare(name)));
+    let (here, elsewhere): (Vec<_>, Vec<_>) = unsure.partition(|(name, at)| *at == commit || !bare(name));
 
     let sources: BTreeSet<Commit> = elsewhere.iter().map(|(_, at)| *at).collect();
     walk.read_metafiles(&sources.into_iter().collect::<Vec<_>>()).await?;
     let mut unrecorded = here;
     for (name, at) in elsewhere {
         match walk.metafile(at).and_then(|source| source.record(&name, at)).map(Record::known) {
-            Some(record) => {
-                metafile.details.insert(name, record);
+            Some(record) if listed(walk, &name, at).is_none_or(|size| record.size == Some(size)) => {
+                metafile.details.insert(name.clone(), record);
+                unrecorded.extend(again.then_some((name, at)));
             }
-            None => unrecorded.push((name, at)),
+            Some(_) | None => unrecorded.push((name, at)),
         }
     }
     let head = |(name, at): (Name, Commit)| async move {

@@ -69,3 +69,23 @@ pub async fn stub(world: World<'_>, commit: Commit, dry_run: bool) -> Result<Stu
     let created = dry_run || stored::write(world.store, commit, bytes, &Condition::Absent).await?;
     Ok(Stub { commit, url, created })
 }
+
+/// How far back one of several commits is looked for among the ancestors of another.
+const REACH: usize = 1000;
+
+/// Puts commits in an order in which ancestors come before their descendants, so that a stub finds those made before it. A commit that
+/// is named several times is there once.
+#[must_use]
+pub fn oldest_first(world: World<'_>, commits: &[Commit]) -> Vec<Commit> {
+    let mut ordered: indexmap::IndexSet<Commit> = commits.iter().copied().collect();
+    if ordered.len() > 1 {
+        let named = ordered.clone();
+        let before = |commit: &Commit| {
+            // What git does not know here is refused when its turn comes.
+            let ancestors = world.ancestry.first_parents(*commit, REACH).map(|lineage| lineage.ancestors);
+            ancestors.unwrap_or_default().iter().filter(|ancestor| named.contains(*ancestor)).count()
+        };
+        ordered.sort_by_cached_key(|commit| before(commit));
+    }
+    ordered.into_iter().collect()
+}

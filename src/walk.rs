@@ -143,6 +143,12 @@ impl<'a> Walk<'a> {
         self.listings.get(&commit).is_some_and(|listing| listing.artifacts.contains_key(name))
     }
 
+    /// Returns the size in bytes that a look at an address showed of an artifact there.
+    #[must_use]
+    pub fn size(&self, commit: Commit, name: &Name) -> Option<u64> {
+        self.listings.get(&commit)?.artifacts.get(name).copied()
+    }
+
     /// Looks at all of these addresses that were not looked at yet.
     ///
     /// # Errors

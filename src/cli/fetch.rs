@@ -69,6 +69,7 @@ pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
         "url": url,
         "artifacts": fetched.iter().map(artifact).collect::<Vec<_>>(),
         "store": ports.store.root(),
+        "dry_run": arguments.dry_run,
     });
     let lines = || {
         fetched

@@ -1,15 +1,16 @@
 //! `metalogic init`.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::json;
 
 use crate::cli::session::Session;
-use crate::config::REGISTRY_FILE;
+use crate::config::{self, REGISTRY_FILE};
 use crate::failure::ExistsError;
 use crate::files;
 use crate::location::Location;
+use crate::registry;
 
 /// Write a registry file to begin with
 ///
@@ -28,12 +29,8 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()
         None => session.config.directory().to_owned(),
     };
     let path = directory.join(REGISTRY_FILE);
-    let store = session.config.store_flag();
-    if let Some(store) = store {
-        // A slip of the pen is told now rather than by the first build.
-        Location::parse(store, &directory).with_context(|| format!("--store is {store:?}"))?;
-    }
-    let text = text(project(&directory).as_str(), store);
+    let store = session.config.store_flag()?.map(|(text, location)| relative_to(&directory, text, location));
+    let text = text(project(&directory).as_str(), store.as_deref());
     let display = path.display().to_string();
     let object = json!({"path": display, "written": !arguments.dry_run, "text": text});
     if arguments.dry_run {
@@ -52,19 +49,31 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()
 }
 
 /// Returns the project's name to begin with: the directory's, where it can be one.
-fn project(directory: &Path) -> crate::registry::ProjectName {
+fn project(directory: &Path) -> registry::ProjectName {
     let named = directory.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
     named.unwrap_or_else(|| "project".parse().expect("because it is a valid project name"))
 }
 
+/// Returns a store's place as it is to stand in a file in a directory, where relative paths are relative to that directory.
+fn relative_to(directory: &Path, text: &str, location: Location) -> String {
+    let Location::Local(store) = location else { return text.to_owned() };
+    if text.contains("://") || Path::new(text).is_absolute() {
+        return text.to_owned();
+    }
+    let (store, directory) = (config::direct(&store), config::direct(directory));
+    let shared = store.components().zip(directory.components()).take_while(|(one, other)| one == other).count();
+    let up = directory.components().skip(shared).map(|_| Component::ParentDir);
+    let path: PathBuf = up.chain(store.components().skip(shared)).collect();
+    if path.as_os_str().is_empty() { ".".to_owned() } else { path.to_string_lossy().into_owned() }
+}
+
 fn text(project: &str, store: Option<&str>) -> String {
-    // TOML and Rust escape the same few characters alike.
     let store = match store {
-        Some(store) => format!("[store]\nurl = {store:?}\n"),
+        Some(store) => format!("[store]\nurl = {}\n", registry::quoted(store)),
         None => "# Where artifacts live. Without it they stay in git's own directory, on this machine alone.\n# [store]\n# url = \"s3://BUCKET\"\n".to_owned(),
     };
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let project = if project.chars().all(bare) { project.to_owned() } else { format!("{project:?}") };
+    let project = if project.chars().all(bare) { project.to_owned() } else { registry::quoted(project) };
     format!(
         "# Every artifact of this repository, by name. A name that is not here is refused, so that no artifact is ever missed.\n\
          # `metalogic registry check` says whether this file is right.\n\

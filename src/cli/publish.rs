@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::address::Commit;
 use crate::cli::session::{Session, all_of, conclude};
 use crate::config::ConfigError;
-use crate::publish::{self, Item, PublishError, Refusal};
+use crate::publish::{self, Conflict, Item, PublishError, Refusal};
 use crate::resolve::Objection;
 
 /// Publish what a build produced, and resolve the commit
@@ -42,7 +42,7 @@ enum IfExists {
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let revision = arguments.commit.as_deref();
     let commit = session.commit(revision)?;
-    session.warn_of_pull_request(revision, commit)?;
+    session.warn_of_pull_request(commit)?;
     let ports = session.ports()?;
     let catalog = session.catalog(&ports, commit).await?;
     let items = items(&arguments.files)?;
@@ -72,14 +72,16 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "uploaded": names(&published.uploaded),
         "present": names(&published.present),
         "missing": names(&missing),
+        "conflicts": published.conflicts.iter().map(conflict).collect::<Vec<_>>(),
         "bytes_sent": published.bytes_sent,
         "bytes_spared": published.bytes_spared,
         "store": ports.store.root(),
         "dirty": dirty.map_or(Value::Null, Value::Bool),
+        "dry_run": arguments.dry_run,
     });
-    session.answer(&object, || format!("{}\n", answer.url).into_bytes())?;
+    let answered = session.answer(&object, || format!("{}\n", answer.url).into_bytes());
 
-    let mut errors: Vec<anyhow::Error> = Vec::new();
+    let mut errors: Vec<anyhow::Error> = published.failures.into_iter().map(Into::into).collect();
     match arguments.if_exists {
         IfExists::Fail => errors.extend(published.conflicts.into_iter().map(Into::into)),
         IfExists::Keep => {
@@ -90,7 +92,15 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     if arguments.require_complete && !missing.is_empty() {
         errors.push(Objection::Incomplete { commit, names: missing }.into());
     }
-    conclude(errors)
+    conclude(answered, errors)
+}
+
+fn conflict(conflict: &Conflict) -> Value {
+    json!({
+        "name": conflict.name.to_string(),
+        "stands": conflict.stands.to_string(),
+        "refused": conflict.refused.to_string(),
+    })
 }
 
 /// Reads what is to be published; all that cannot be is told at once.
@@ -112,7 +122,14 @@ fn dirty(session: &Session, commit: Commit) -> Result<Option<bool>, ConfigError>
     if repository.top().is_none() || repository.head()? != Some(commit) {
         return Ok(None);
     }
-    let dirty = repository.differs_from_head()?;
+    let dirty = match repository.differs_from_head() {
+        Ok(dirty) => dirty,
+        // What is asked for a warning alone holds up no build.
+        Err(error) => {
+            session.report.warning(&format!("whether the work tree differs from HEAD is not known: {error}"));
+            return Ok(None);
+        }
+    };
     if dirty {
         session.report.warning("the work tree differs from HEAD, for which this is published: what was built may not be what was committed");
     }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::catalog::Catalog;
 use crate::cli::session::{Session, conclude};
+use crate::config::Found;
 use crate::registry::{Registry, RegistryError};
 
 /// Look at the registry of artifact names
@@ -23,35 +24,24 @@ enum Verb {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let store = session.config.store().ok().map(|(store, _)| store);
+    let found = session.config.registry(None, store.as_deref()).await?;
     match arguments.verb {
-        Verb::Check => {
-            let (registry, own, name) = session.config.registry(None, store.as_deref()).await?;
-            check(session, registry, &own, &name)
-        }
-        Verb::List => {
-            let (registry, _, name) = session.config.registry(None, store.as_deref()).await?;
-            list(session, &registry, &name)
-        }
+        Verb::Check => check(session, found),
+        Verb::List => list(session, &found.registry, &found.name),
     }
 }
 
-fn check(
-    session: &Session,
-    registry: Registry,
-    own: &[crate::registry::ProjectName],
-    name: &str,
-) -> anyhow::Result<()> {
+fn check(session: &Session, found: Found) -> anyhow::Result<()> {
+    let Found { registry, own, name } = found;
     let problems = registry.unknown_keys.clone();
-    let catalog = Catalog::new(registry, own, &[])?;
+    let catalog = Catalog::new(registry, &own, &[])?;
     let artifacts = catalog.vocabulary().registered.len();
     let projects = catalog.registry().projects.len();
-    if problems.is_empty() {
-        let object = json!({"registry": name, "projects": projects, "artifacts": artifacts, "problems": []});
-        session.answer(&object, || {
-            format!("{name} is right: artifacts {artifacts}, projects {projects}\n").into_bytes()
-        })?;
-    }
-    conclude((!problems.is_empty()).then(|| RegistryError::Malformed(problems).into()).into_iter().collect())
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let object = json!({"registry": name, "projects": projects, "artifacts": artifacts, "problems": told});
+    let line = || format!("{name} is right: artifacts {artifacts}, projects {projects}\n").into_bytes();
+    let answered = if problems.is_empty() || session.json { session.answer(&object, line) } else { Ok(()) };
+    conclude(answered, (!problems.is_empty()).then(|| RegistryError::Malformed(problems).into()).into_iter().collect())
 }
 
 fn list(session: &Session, registry: &Registry, name: &str) -> anyhow::Result<()> {
@@ -65,10 +55,15 @@ fn list(session: &Session, registry: &Registry, name: &str) -> anyhow::Result<()
     let object = |(name, project, description, retired): &(String, String, Option<String>, bool)| json!({"name": name, "project": project, "description": description, "retired": retired});
     let line = |(name, project, description, retired): &(String, String, Option<String>, bool)| {
         let retired = if *retired { "retired" } else { "" };
-        format!("{name}\t{project}\t{}{retired}", description.as_deref().unwrap_or_default()).trim_end().to_owned()
-            + "\n"
+        // A description is text for people, and a terminal takes some characters for orders.
+        let description: String = description.iter().flat_map(|text| text.chars()).map(plain).collect();
+        format!("{name}\t{project}\t{description}{retired}").trim_end().to_owned() + "\n"
     };
     session.answer(&json!({"registry": name, "artifacts": rows.iter().map(object).collect::<Vec<_>>()}), || {
         rows.iter().map(line).collect::<String>().into_bytes()
     })
+}
+
+fn plain(c: char) -> String {
+    if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
 }

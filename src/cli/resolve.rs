@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let revision = arguments.revision.as_deref();
     let commit = session.commit(revision)?;
-    session.warn_of_pull_request(revision, commit)?;
+    session.warn_of_pull_request(commit)?;
     let ports = session.ports()?;
     let catalog = session.catalog(&ports, commit).await?;
     let keep = if arguments.rebuild { Keep::OnlyFound } else { Keep::Everything };
@@ -39,8 +39,9 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "metafile": serde_json::to_value(&answer.metafile)?,
         "written": answer.written,
         "missing": missing,
+        "dry_run": arguments.dry_run,
         "store": ports.store.root(),
     });
-    session.answer(&object, || answer.bytes.clone())?;
-    conclude(answer.unknown().map(Into::into).into_iter().collect())
+    let answered = session.answer(&object, || answer.bytes.clone());
+    conclude(answered, answer.unknown().map(Into::into).into_iter().collect())
 }

@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, ConfigError};
 use crate::event::Observer;
 use crate::failure::{Failure, Kind, OutputClosed, Several};
+use crate::location::Location;
 use crate::metalogic::{Keep, Vocabulary};
 use crate::report::Report;
 use crate::resolve::{self, Answer, Question, ResolveError};
@@ -50,6 +51,9 @@ impl Session {
                 self.report.note(&text);
             }
         }
+        if let (Location::Local(directory), false) = (&place.location, place.embedded || self.config.is_there(&place)) {
+            self.report.warning(&format!("the store {} does not exist yet", directory.display()));
+        }
         Ok(Ports { store, ancestry: self.config.ancestry()? })
     }
 
@@ -64,13 +68,13 @@ impl Session {
     }
 
     /// Warns where what is about to be written concerns a commit that nobody else will ever see.
-    pub(crate) fn warn_of_pull_request(&self, revision: Option<&str>, commit: Commit) -> Result<(), ConfigError> {
-        if revision.is_none()
-            && let Some(repository) = self.config.repository()?
+    pub(crate) fn warn_of_pull_request(&self, commit: Commit) -> Result<(), ConfigError> {
+        if let Some(repository) = self.config.repository()?
             && let Some(name) = repository.pull_request(commit)?
         {
             self.report.warning(&format!(
-                "HEAD is {name}, a merge commit that was made for a pull request and exists nowhere else: name the branch's own commit instead, as in `metalogic publish --commit REV`"
+                "{commit} is {name}, a merge commit that was made for a pull request and exists nowhere else: \
+                 name the branch's own commit instead, as in `metalogic publish --commit REV`"
             ));
         }
         Ok(())
@@ -129,13 +133,9 @@ impl Session {
     }
 }
 
-/// Ends a command with what is wrong although it gave its answer.
-pub(crate) fn conclude(mut errors: Vec<anyhow::Error>) -> anyhow::Result<()> {
-    match errors.len() {
-        0 => Ok(()),
-        1 => Err(errors.remove(0)),
-        _ => Err(Several(errors).into()),
-    }
+/// Ends a command with what is wrong although it gave its answer. That counts for more than whether anybody read the answer.
+pub(crate) fn conclude(answered: anyhow::Result<()>, errors: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    if errors.is_empty() { answered } else { Err(all_of(errors)) }
 }
 
 /// Returns the error that a list of errors is.

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::cli::session::Session;
-use crate::stub;
+use crate::cli::session::{Session, conclude};
+use crate::stub::{self, Stub};
 
 /// Make sure that commits have a metafile
 ///
@@ -24,28 +24,36 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         [] => vec![None],
         named => named.iter().map(|revision| Some(revision.as_str())).collect(),
     };
+    let mut errors: Vec<anyhow::Error> = Vec::new();
     let mut commits = Vec::new();
     for revision in revisions {
-        let commit = session.commit(revision)?;
-        session.warn_of_pull_request(revision, commit)?;
-        commits.push(commit);
+        match session.commit(revision) {
+            Ok(commit) => commits.push(commit),
+            Err(error) => errors.push(error.into()),
+        }
     }
     let ports = session.ports()?;
     let mut stubs = Vec::new();
-    for commit in commits {
-        let stub = stub::stub(session.world(&ports), commit, arguments.dry_run).await?;
-        let outcome = match (stub.created, arguments.dry_run) {
+    for commit in stub::oldest_first(session.world(&ports), &commits) {
+        session.warn_of_pull_request(commit)?;
+        match stub::stub(session.world(&ports), commit, arguments.dry_run).await {
+            Ok(stub) => stubs.push(stub),
+            Err(error) => errors.push(error.into()),
+        }
+    }
+    for Stub { commit, created, .. } in &stubs {
+        let outcome = match (created, arguments.dry_run) {
             (true, false) => "stubbed",
             (true, true) => "would be stubbed",
             (false, _) => "has a metafile already",
         };
         session.report.log(&format!("{commit} {outcome}"));
-        stubs.push(stub);
     }
     let objects: Vec<_> = stubs
         .iter()
         .map(|stub| json!({"commit": stub.commit.to_string(), "url": stub.url, "created": stub.created}))
         .collect();
     let lines = || stubs.iter().flat_map(|stub| [stub.url.as_str(), "\n"]).collect::<String>().into_bytes();
-    session.answer(&json!({"stubs": objects, "store": ports.store.root()}), lines)
+    let object = json!({"stubs": objects, "store": ports.store.root(), "dry_run": arguments.dry_run});
+    conclude(session.answer(&object, lines), errors)
 }

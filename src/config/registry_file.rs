@@ -1,4 +1,7 @@
 //! Where the registry is, and which version of it counts for a commit.
+//!
+//! Two files have a say. The repository's own `artifacts.toml` says what the repository is and where its store is. Where names are
+//! registered is said by the settings, else by the own file, which defines them itself or points; else the store has them.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,112 +14,158 @@ use crate::location::Location;
 use crate::registry::{LARGEST, ProjectName, Registry};
 use crate::store::{Key, Store, StoreError};
 
+/// Holds a registry file as it was read.
+struct File {
+    text: Vec<u8>,
+    /// How messages call it.
+    name: String,
+    /// The directory that its relative paths are relative to.
+    base: PathBuf,
+}
+
+/// Holds the registry that counts for a commit.
+pub struct Found {
+    /// The registry that defines the names.
+    pub registry: Registry,
+    /// The projects that the repository says are its own; none where it says nothing.
+    pub own: Vec<ProjectName>,
+    /// How messages call it.
+    pub name: String,
+}
+
+impl File {
+    fn parse(&self) -> Result<Registry, ConfigError> {
+        Ok(Registry::parse(&self.text, &self.name)?)
+    }
+}
+
 impl Config {
     /// Returns the registry as it counts for a commit, joined with the repository's projects and those of `--project`.
     ///
     /// # Errors
     /// No registry, one that cannot be read, or one that is not valid.
     pub async fn catalog(&self, commit: Option<Commit>, store: Option<&dyn Store>) -> Result<Catalog, ConfigError> {
-        let (registry, own, _) = self.registry(commit, store).await?;
-        let limit = self.projects()?;
-        Ok(Catalog::new(registry, &own, &limit)?)
+        let Found { registry, own, .. } = self.registry(commit, store).await?;
+        Ok(Catalog::new(registry, &own, &self.projects()?)?)
     }
 
-    /// Returns the registry, the projects that the repository says are its own, and how the registry is called in messages.
+    /// Returns the registry that counts for a commit, or for the work tree.
     ///
     /// # Errors
     /// No registry, one that cannot be read, or one that is not valid.
-    pub async fn registry(
-        &self,
-        commit: Option<Commit>,
-        store: Option<&dyn Store>,
-    ) -> Result<(Registry, Vec<ProjectName>, String), ConfigError> {
-        let Some((text, name, base)) = self.registry_text(commit)? else {
-            let Some(store) = store else {
-                return Err(ConfigError::NoRegistry { in_store: "in a store, since none is configured".to_owned() });
-            };
-            let in_store = store.url(&Key::Registry);
-            let unreadable = |source: StoreError| ConfigError::RegistryUnreadable {
-                name: in_store.clone(),
-                source: Box::new(source),
-            };
-            let stored = store.get(&Key::Registry, LARGEST).await.map_err(unreadable)?;
-            let (text, _) = stored.ok_or(ConfigError::NoRegistry { in_store: in_store.clone() })?;
-            let registry = Registry::parse(&text, &in_store)?;
-            let own = registry.repository.projects.clone().unwrap_or_default();
-            return Ok((registry, own, in_store));
+    pub async fn registry(&self, commit: Option<Commit>, store: Option<&dyn Store>) -> Result<Found, ConfigError> {
+        let own_file = self.own_file(commit)?;
+        let own = own_file.as_ref().map(File::parse).transpose()?;
+        let named = self.named_file(commit)?;
+        let (mut registry, mut name) = match (&named, &own, &own_file) {
+            (Some(named), ..) => (named.parse()?, named.name.clone()),
+            (None, Some(own), Some(file)) => (own.clone(), file.name.clone()),
+            (None, ..) => stored(store).await?,
         };
-        let registry = Registry::parse(&text, &name)?;
-        let own = registry.repository.projects.clone().unwrap_or_default();
-        let Some(pointer) = &registry.repository.registry else { return Ok((registry, own, name)) };
-        match locate(&format!("[repository] registry in {name}"), pointer, &base)? {
+        let mut unknown_keys = own.as_ref().map(|own| own.unknown_keys.clone()).unwrap_or_default();
+        let mut projects = registry.repository.projects.clone();
+        if let Some(pointer) = registry.repository.registry.clone() {
+            let base = named.as_ref().or(own_file.as_ref()).map(|file| file.base.clone());
+            // A registry in a store has no directory of this machine that a path could be relative to.
+            let base = base.ok_or_else(|| ConfigError::RegistryPointsOn(name.clone()))?;
+            let setting = format!("[repository] registry in {name}");
+            let pointed = self.file(&setting, &pointer, &base, commit)?;
+            unknown_keys.append(&mut registry.unknown_keys);
+            (registry, name) = (pointed.parse()?, pointed.name);
+            if registry.repository.registry.is_some() {
+                return Err(ConfigError::RegistryPointsOn(name));
+            }
+        }
+        if let (Some(own), Some(file)) = (&own, &own_file) {
+            own.expect_defined(&registry, &file.name)?;
+            projects = own.repository.projects.clone().or(projects);
+        }
+        unknown_keys.append(&mut registry.unknown_keys);
+        let mut seen = std::collections::HashSet::new();
+        unknown_keys.retain(|unknown| seen.insert(unknown.to_string()));
+        registry.unknown_keys = unknown_keys;
+        Ok(Found { registry, own: projects.unwrap_or_default(), name })
+    }
+
+    /// Returns what the registry files say of the store: the repository's own first, then the one that the settings name.
+    pub(super) fn store_in_registry(&self) -> Result<Option<(String, String, PathBuf)>, ConfigError> {
+        let url = |file: File| -> Result<_, ConfigError> {
+            let url = Registry::store_url_of(&file.text, &file.name)?;
+            Ok(url.map(|url| (url, file.name, file.base)))
+        };
+        match self.own_file(None)?.map(url).transpose()?.flatten() {
+            Some(found) => Ok(Some(found)),
+            None => Ok(self.named_file(None)?.map(url).transpose()?.flatten()),
+        }
+    }
+
+    /// Returns `artifacts.toml` at the top of the repository, or in the current directory outside of one.
+    fn own_file(&self, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
+        self.at_commit(&self.base()?.join(REGISTRY_FILE), REGISTRY_FILE, commit)
+    }
+
+    /// Returns the registry file that a flag, the environment or git's configuration names.
+    fn named_file(&self, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
+        if let Some((setting, text)) = self.told(self.flags.registry.as_deref(), &REGISTRY)? {
+            return self.file(setting, &text, &self.directory, commit).map(Some);
+        }
+        let configured = self.git_settings(&REGISTRY)?.pop();
+        let named = configured.map(|text| self.file("git config metalogic.registry", &text, &self.base()?, commit));
+        named.transpose()
+    }
+
+    /// Returns the registry file at a place, which must be there.
+    fn file(&self, setting: &str, text: &str, base: &Path, commit: Option<Commit>) -> Result<File, ConfigError> {
+        match locate(setting, text, base)? {
             Location::Local(path) => {
-                let name = path.display().to_string();
-                let text = read_local(&path, &name)?.ok_or_else(|| ConfigError::RegistryMissing(name.clone()))?;
-                let mut pointed = Registry::parse(&text, &name)?;
-                if pointed.repository.registry.is_some() {
-                    return Err(ConfigError::RegistryPointsOn(name));
-                }
-                pointed.unknown_keys.splice(..0, registry.unknown_keys);
-                Ok((pointed, own, name))
+                self.at_commit(&path, text, commit)?.ok_or_else(|| ConfigError::RegistryMissing(text.to_owned()))
             }
             place @ Location::S3 { .. } => Err(ConfigError::Unsupported(place.to_string())),
         }
     }
 
-    /// Returns the text of the registry file that counts for a commit, how it is called, and the directory that its paths are
-    /// relative to; none where there is no such file. Without a commit it is the work tree's, else the one of HEAD.
-    pub(super) fn registry_text(
-        &self,
-        commit: Option<Commit>,
-    ) -> Result<Option<(Vec<u8>, String, PathBuf)>, ConfigError> {
-        let local = |path: &Path, name: String| -> Result<_, ConfigError> {
-            let base = path.parent().unwrap_or(path).to_owned();
-            Ok(read_local(path, &name)?.map(|text| (text, name, base)))
-        };
-        if let Some((setting, text)) = self.told(self.flags.registry.as_deref(), &REGISTRY) {
-            return match locate(setting, &text, &self.directory)? {
-                Location::Local(path) => match local(&path, text.clone())? {
-                    None => Err(ConfigError::RegistryMissing(text)),
-                    found => Ok(found),
-                },
-                place @ Location::S3 { .. } => Err(ConfigError::Unsupported(place.to_string())),
-            };
-        }
-        let base = self.base()?;
-        let configured = self.git_settings(&REGISTRY)?.pop();
-        let path = match &configured {
-            None => base.join(REGISTRY_FILE),
-            Some(text) => match locate("git config metalogic.registry", text, &base)? {
-                Location::Local(path) => path,
-                place @ Location::S3 { .. } => return Err(ConfigError::Unsupported(place.to_string())),
-            },
-        };
-        let name = configured.clone().unwrap_or_else(|| REGISTRY_FILE.to_owned());
+    /// Returns a registry file as it counts for a commit. One that is kept in the repository is the commit's own; else, for HEAD and for
+    /// commits that are older than it, the work tree's; else, where that has none, as in a bare repository, HEAD's.
+    fn at_commit(&self, path: &Path, name: &str, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
+        let top = self.base()?;
+        let tracked = tracked_path(path, &top);
         let head = self.repository()?.map_or(Ok(None), |repository| repository.head())?;
-        let at = |commit: Option<Commit>| -> Result<_, ConfigError> {
-            let tracked = tracked_path(&path, &base);
-            let (Some(commit), Some(tracked), Some(repository)) = (commit, tracked, self.repository()?) else {
+        let base = path.parent().unwrap_or(path).to_owned();
+        let at = |commit: Option<Commit>| -> Result<Option<File>, ConfigError> {
+            let (Some(commit), Some(tracked), Some(repository)) = (commit, &tracked, self.repository()?) else {
                 return Ok(None);
             };
-            let text = repository.file_at(commit, &tracked, LARGEST)?;
-            Ok(text.map(|text| (text, format!("{}:{tracked}", commit.short()), base.clone())))
+            let text = repository.file_at(commit, tracked, LARGEST)?;
+            let name = format!("{}:{tracked}", commit.short());
+            Ok(text.map(|text| File { text, name, base: base.clone() }))
         };
-        // The commit's own; else the work tree's; else, where that has none, as in a bare repository, HEAD's.
         if let Some(found) = at(commit.filter(|commit| head != Some(*commit)))? {
             return Ok(Some(found));
         }
-        let found = local(&path, name.clone())?.map_or_else(|| at(head), |found| Ok(Some(found)))?;
-        match found {
-            None if configured.is_some() => Err(ConfigError::RegistryMissing(name)),
-            found => Ok(found),
+        match read_local(path, name)? {
+            Some(text) => Ok(Some(File { text, name: name.to_owned(), base })),
+            None => at(head),
         }
     }
 }
 
+/// Returns the registry that a team keeps in its store.
+async fn stored(store: Option<&dyn Store>) -> Result<(Registry, String), ConfigError> {
+    let nowhere = || ConfigError::NoRegistry { in_store: "in a store, since none is configured".to_owned() };
+    let store = store.ok_or_else(nowhere)?;
+    let name = store.url(&Key::Registry);
+    let unreadable =
+        |source: StoreError| ConfigError::RegistryUnreadable { name: name.clone(), source: Box::new(source) };
+    let stored = store.get(&Key::Registry, LARGEST).await.map_err(unreadable)?;
+    let (text, _) = stored.ok_or_else(|| ConfigError::NoRegistry { in_store: name.clone() })?;
+    Ok((Registry::parse(&text, &name)?, name))
+}
+
 /// Returns the path by which git knows a file in the work tree.
 fn tracked_path(path: &Path, top: &Path) -> Option<String> {
-    let inside = path.strip_prefix(top).ok()?;
+    // A path by way of `..` or a link is taken as it is known to git only where the file is there to be asked.
+    let direct = path.canonicalize().ok();
+    let inside = path.strip_prefix(top).ok().or_else(|| direct.as_deref()?.strip_prefix(top).ok())?;
     let plain = |part| matches!(part, std::path::Component::Normal(_));
     (inside.components().all(plain)).then(|| inside.to_str().map(|text| text.replace('\\', "/"))).flatten()
 }
@@ -125,12 +174,15 @@ fn tracked_path(path: &Path, top: &Path) -> Option<String> {
 fn read_local(path: &Path, name: &str) -> Result<Option<Vec<u8>>, ConfigError> {
     let unreadable =
         |source: std::io::Error| ConfigError::RegistryUnreadable { name: name.to_owned(), source: Box::new(source) };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
+    // To open a pipe would wait for a writer.
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err(unreadable(std::io::Error::other("it is not a regular file"))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
-    };
+    }
     let mut text = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
     // One byte more than is allowed is enough for the reader to refuse it.
     file.take(LARGEST + 1).read_to_end(&mut text).map_err(unreadable)?;
     Ok(Some(text))

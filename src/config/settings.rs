@@ -61,8 +61,14 @@ impl Environment {
         self.0.get(OsStr::new(variable)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    pub(super) fn text(&self, variable: &'static str) -> Option<String> {
-        self.get(variable).map(|value| value.to_string_lossy().into_owned())
+    pub(super) fn text(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
+        let Some(value) = self.get(variable) else { return Ok(None) };
+        let no_text = || ConfigError::Variable {
+            variable,
+            value: value.to_string_lossy().into_owned(),
+            problem: "this is not UTF-8".to_owned(),
+        };
+        value.to_str().map(|text| Some(text.to_owned())).ok_or_else(no_text)
     }
 
     pub(super) fn parsed<T>(
@@ -70,7 +76,7 @@ impl Environment {
         variable: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, ConfigError> {
-        let Some(value) = self.text(variable) else { return Ok(None) };
+        let Some(value) = self.text(variable)? else { return Ok(None) };
         parse(&value).map(Some).map_err(|problem| ConfigError::Variable { variable, value, problem })
     }
 
@@ -133,6 +139,12 @@ pub struct Manner {
 }
 
 impl Manner {
+    /// Says whether the answer is to be JSON, whatever else is wrong with the settings.
+    #[must_use]
+    pub fn json(flags: &Flags, environment: &Environment) -> bool {
+        flags.json || environment.parsed(JSON.variable, boolean).is_ok_and(Option::unwrap_or_default)
+    }
+
     /// Joins flags and environment.
     ///
     /// # Errors

@@ -80,25 +80,37 @@ pub(super) fn is_merge(objects: &mut dyn Objects, commit: Commit) -> Result<bool
     Ok(header.is_some_and(|bytes| headers(&bytes, "parent").nth(1).is_some()))
 }
 
+/// Says what is at a path below a commit's tree.
+pub(super) enum Blob {
+    /// A file with these bytes.
+    Here(Vec<u8>),
+    /// No file, or no such commit.
+    Nowhere,
+    /// The commit is here, and a tree or the file itself is not: the clone is partial.
+    LeftOut,
+}
+
 /// Returns the bytes of the blob at a path below a commit's tree.
-pub(super) fn file_at(
-    objects: &mut dyn Objects,
-    commit: Commit,
-    path: &str,
-    largest: u64,
-) -> Result<Option<Vec<u8>>, Cause> {
+pub(super) fn file_at(objects: &mut dyn Objects, commit: Commit, path: &str, largest: u64) -> Result<Blob, Cause> {
     let id = commit.to_string();
-    let Some(header) = read(objects, &id, Kind::Commit, u64::MAX)? else { return Ok(None) };
+    let Some(header) = read(objects, &id, Kind::Commit, u64::MAX)? else { return Ok(Blob::Nowhere) };
     let mut at = headers(&header, "tree").next().ok_or_else(|| Malformed { kind: Kind::Commit, id: id.clone() })?;
     for part in path.split('/') {
-        let Some(tree) = read(objects, &at, Kind::Tree, u64::MAX)? else { return Ok(None) };
-        match entry(&tree, part, id.len() / 2) {
+        let Some(tree) = objects.read(&at, u64::MAX)? else { return Ok(Blob::LeftOut) };
+        if tree.kind != Kind::Tree {
+            return Ok(Blob::Nowhere);
+        }
+        match entry(&tree.bytes, part, id.len() / 2) {
             Ok(Some(child)) => at = child,
-            Ok(None) => return Ok(None),
+            Ok(None) => return Ok(Blob::Nowhere),
             Err(Cut) => return Err(Malformed { kind: Kind::Tree, id: at }.into()),
         }
     }
-    read(objects, &at, Kind::Blob, largest)
+    Ok(match objects.read(&at, largest)? {
+        None => Blob::LeftOut,
+        Some(file) if file.kind == Kind::Blob => Blob::Here(file.bytes),
+        Some(_) => Blob::Nowhere,
+    })
 }
 
 /// Returns the first parent of a commit: none inside where it is a root, none at all where the commit is not there.
@@ -130,6 +142,10 @@ fn entry(mut tree: &[u8], name: &str, id_length: usize) -> Result<Option<String>
         let (id, rest) = rest.get(1..).and_then(|rest| rest.split_at_checked(id_length)).ok_or(Cut)?;
         let space = title.iter().position(|&byte| byte == b' ').ok_or(Cut)?;
         if title.get(space + 1..) == Some(name.as_bytes()) {
+            // A submodule's commit is another repository's.
+            if title.get(..space) == Some(b"160000") {
+                return Ok(None);
+            }
             return Ok(Some(id.iter().map(|byte| format!("{byte:02x}")).collect()));
         }
         tree = rest;

@@ -82,24 +82,34 @@ impl Item {
     /// # Errors
     /// [`Refusal::BadName`] where a file's own name is no artifact's.
     pub fn parse(argument: &OsStr) -> Result<Self, Refusal> {
-        let bytes = argument.as_encoded_bytes();
-        let split = bytes.iter().position(|&byte| byte == b'=');
-        let named = split.and_then(|at| {
-            let name = std::str::from_utf8(bytes.get(..at)?).ok()?.parse().ok()?;
-            // A path that is no text can only be given whole, since a part of it cannot be cut out safely.
-            Some((name, argument.to_str()?.get(at + 1..)?))
-        });
-        if let Some((name, path)) = named {
-            return Ok(Self { name, path: PathBuf::from(path) });
+        if let Some((name, path)) = split(argument) {
+            return Ok(Self { name, path });
         }
         let path = PathBuf::from(argument);
         let name = path.file_name().unwrap_or(argument).to_string_lossy().into_owned();
         match name.parse() {
             Ok(name) => Ok(Self { name, path }),
             // What a path ends in says little when nothing is there, or a directory is.
+            Err(source) if argument.is_empty() => Err(Refusal::BadName { name, source }),
             Err(source) => Err(files::inspect(&path).err().map_or(Refusal::BadName { name, source }, Refusal::File)),
         }
     }
+}
+
+/// Splits an argument at its first `=`, where a valid name stands before it and anything after it.
+#[cfg(unix)]
+fn split(argument: &OsStr) -> Option<(Name, PathBuf)> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let bytes = argument.as_bytes();
+    let (name, path) = bytes.split_at(bytes.iter().position(|&byte| byte == b'=')?);
+    let path = path.get(1..).filter(|path| !path.is_empty())?;
+    Some((std::str::from_utf8(name).ok()?.parse().ok()?, PathBuf::from(OsStr::from_bytes(path))))
+}
+
+#[cfg(not(unix))]
+fn split(argument: &OsStr) -> Option<(Name, PathBuf)> {
+    let (name, path) = argument.to_str()?.split_once('=').filter(|(_, path)| !path.is_empty())?;
+    Some((name.parse().ok()?, PathBuf::from(path)))
 }
 
 /// Says which of these items may not be published here: all of them, so that they can be mended in one go.

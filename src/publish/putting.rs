@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Item, PublishError};
 use crate::address::Commit;
-use crate::artifact::Digest;
+use crate::artifact::{Digest, Mode};
 use crate::event::{Event, Observer, Transfer};
 use crate::files::Measured;
 use crate::store::{Attributes, Condition, Content, Key, Store, StoreError, Upload};
@@ -27,8 +27,8 @@ pub(super) struct Putting<'a> {
 pub(super) enum Outcome {
     /// It was put, with its bytes.
     Uploaded,
-    /// The same bytes stood there; these were or were not sent before that was known.
-    Present { sent: bool },
+    /// The same bytes stood there, with this mode; these were or were not sent before that was known.
+    Present { sent: bool, mode: Option<Mode> },
     /// Other bytes stand there.
     Conflict { stands: Digest },
 }
@@ -73,22 +73,20 @@ impl Putting<'_> {
         let name = &self.item.name;
         let failed = |source| PublishError::Compare { name: name.clone(), source };
         let stands = digest_of_object(self.store, &Key::Artifact(self.commit, name.clone())).await.map_err(failed)?;
-        Ok(stands.map(|stands| {
-            if stands == self.measured.sha256 { Outcome::Present { sent } } else { Outcome::Conflict { stands } }
+        Ok(stands.map(|(stands, mode)| {
+            if stands == self.measured.sha256 { Outcome::Present { sent, mode } } else { Outcome::Conflict { stands } }
         }))
     }
 }
 
-/// Returns the digest of an object: the one that its writer recorded, else that of its bytes.
-async fn digest_of_object(store: &dyn Store, key: &Key) -> Result<Option<Digest>, ReceiveError> {
-    match store.head(key).await? {
-        None => Ok(None),
-        Some(object) if object.attributes.sha256.is_some() => Ok(object.attributes.sha256),
-        Some(_) => match store.open(key, None).await? {
-            None => Ok(None),
-            Some((_, body)) => {
-                transfer::receive(body, std::io::sink(), Arc::new(|_| ())).await.map(|(_, digest)| Some(digest))
-            }
-        },
+/// Returns the digest of an object, the one that its writer recorded, else that of its bytes; and its mode.
+async fn digest_of_object(store: &dyn Store, key: &Key) -> Result<Option<(Digest, Option<Mode>)>, ReceiveError> {
+    let Some(object) = store.head(key).await? else { return Ok(None) };
+    let mode = object.attributes.mode;
+    if let Some(recorded) = object.attributes.sha256 {
+        return Ok(Some((recorded, mode)));
     }
+    let Some((_, body)) = store.open(key, None).await? else { return Ok(None) };
+    let (_, digest) = transfer::receive(body, std::io::sink(), Arc::new(|_| ())).await?;
+    Ok(Some((digest, mode)))
 }

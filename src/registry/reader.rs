@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::{Places, Problem};
-use super::{Entry, Project, ProjectName, Registry, RegistryError, RepositoryTable, near_project};
+use super::{Entry, MOST_UNDEFINED, Project, ProjectName, Registry, RegistryError, RepositoryTable, near_project};
 use crate::artifact::Name;
 
 /// The longest piece of the file that a message repeats, in characters.
@@ -91,8 +91,9 @@ impl<'d> Reader<'d> {
                 );
             }
             (Some(_), _) => {}
-            (None, _) => self.refuse_undefined(&registry.projects, wanted),
+            (None, _) => self.refuse_undefined(&registry.projects, &wanted),
         }
+        registry.repository.places = wanted.iter().map(|(offset, _)| self.places.at(*offset)).collect();
         registry
     }
 
@@ -242,11 +243,15 @@ impl<'d> Reader<'d> {
         self.problems.push((offset, message));
     }
 
-    fn refuse_undefined(&mut self, projects: &IndexMap<ProjectName, Project>, wanted: Vec<(usize, ProjectName)>) {
-        for (offset, name) in wanted.into_iter().filter(|(_, name)| !projects.contains_key(name)) {
+    fn refuse_undefined(&mut self, projects: &IndexMap<ProjectName, Project>, wanted: &[(usize, ProjectName)]) {
+        let undefined = wanted.iter().filter(|(_, name)| !projects.contains_key(name));
+        for (offset, name) in undefined.take(MOST_UNDEFINED) {
             let near = near_project(name.as_str(), projects.keys());
             let near = near.map(|near| format!(", did you mean {}?", shown(near.as_str())));
-            self.problem(offset, format!("no project {} is defined{}", shown(name.as_str()), near.unwrap_or_default()));
+            self.problem(
+                *offset,
+                format!("no project {} is defined{}", shown(name.as_str()), near.unwrap_or_default()),
+            );
         }
     }
 

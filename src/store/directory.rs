@@ -8,21 +8,21 @@ mod task;
 mod write;
 
 use std::ops::Range;
-use std::path::{Component, Path};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag};
 use crate::address::Commit;
+use crate::location::file_url;
 use crate::metalogic::Listing;
 use site::Site;
 
-/// What is percent-encoded in a part of a `file:` URL: all that RFC 3986 does not let stand in a path for itself.
-const RESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'+').remove(b':').remove(b'@');
+/// How long to wait for a lock, where nobody says.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Keeps objects as files below a directory, in the layout that every store has: a file that someone copies there counts.
 ///
@@ -37,7 +37,13 @@ impl DirectoryStore {
     /// Makes a store of a directory, whose path must be absolute. Nothing is created until the first put.
     #[must_use]
     pub fn new(directory: &Path) -> Self {
-        Self { site: Arc::new(Site::new(directory)) }
+        Self::with_patience(directory, PATIENCE)
+    }
+
+    /// Makes a store that waits so long for a lock that another process holds.
+    #[must_use]
+    pub fn with_patience(directory: &Path, patience: Duration) -> Self {
+        Self { site: Arc::new(Site::new(directory, patience)) }
     }
 }
 
@@ -48,13 +54,7 @@ impl Store for DirectoryStore {
     }
 
     fn root(&self) -> String {
-        let part = |component: Component<'_>| match component {
-            Component::RootDir | Component::CurDir => String::new(),
-            Component::Prefix(_) | Component::ParentDir | Component::Normal(_) => {
-                format!("/{}", percent_encode(component.as_os_str().as_encoded_bytes(), RESERVED))
-            }
-        };
-        format!("file://{}", self.site.root().components().map(part).collect::<String>())
+        file_url(self.site.root())
     }
 
     async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {

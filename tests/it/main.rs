@@ -20,6 +20,7 @@ mod decorated;
 mod directory;
 mod explorer;
 mod failures;
+mod findings;
 mod fixtures;
 mod flows;
 mod git;

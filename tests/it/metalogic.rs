@@ -176,6 +176,12 @@ impl World {
 /// The second statement of the rule: where is this one artifact, and how many ancestors away does its own address say so?
 impl World {
     pub(crate) fn place(&self, text: &str) -> Option<Commit> {
+        let kept = || self.base()?.artifacts.get(&name(text)).copied().filter(|_| self.keep == Keep::Everything);
+        self.found(text).or_else(kept)
+    }
+
+    /// Returns where an artifact is seen to stand.
+    fn found(&self, text: &str) -> Option<Commit> {
         let (own, wanted) = (self.chain[0], WANTED.contains(&text));
         if self.stands(own, text) && (wanted || FOREIGN.contains(&text)) {
             return Some(own);
@@ -183,8 +189,7 @@ impl World {
         let found = || Some(self.ancestors()[self.distance(text)? - 1]);
         let entry = |ancestor: &Commit| self.metafiles.get(ancestor)?.artifacts.get(&name(text)).copied();
         let told = || self.ancestors().iter().filter_map(entry).find(|place| self.stands(*place, text));
-        let kept = || self.base()?.artifacts.get(&name(text)).copied().filter(|_| self.keep == Keep::Everything);
-        if wanted { found().or_else(told).or_else(kept) } else { kept() }
+        if wanted { found().or_else(told) } else { None }
     }
 
     /// Returns how far away the nearest address is that holds an artifact.
@@ -232,7 +237,9 @@ impl World {
             }
         }
         let unknown = UNKNOWN.into_iter().filter(|text| self.stands(self.chain[0], text));
+        let all = WANTED.into_iter().chain(FOREIGN);
         Resolution {
+            found: names(all.filter(|text| self.found(text).is_some())),
             metafile,
             missing: names(WANTED.into_iter().filter(|text| self.place(text).is_none())),
             unknown: unknown.map(str::to_owned).collect(),

@@ -10,9 +10,6 @@ use super::site::Site;
 use super::task::Task;
 use crate::artifact::Digest;
 
-/// How long to wait for a lock, which is held for milliseconds unless its holder was stopped.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// The longest pause between two attempts, in microseconds.
 const PAUSE: u64 = 20_000;
 
@@ -28,7 +25,7 @@ pub(super) fn take(task: &Task, site: &Site, key: &Key) -> Result<File, StoreErr
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(error)) => return Err(task.fault(error)),
-            Err(TryLockError::WouldBlock) if start.elapsed() > PATIENCE => {
+            Err(TryLockError::WouldBlock) if start.elapsed() > site.patience() => {
                 let error = io::Error::new(io::ErrorKind::TimedOut, "another process holds its lock");
                 return Err(task.fault(error));
             }

@@ -17,22 +17,26 @@ use crate::metalogic::Listing;
 
 pub(super) fn list(task: &Task, address: &Path) -> Result<Listing, StoreError> {
     let fault = |error| task.fault(error);
-    let Some(entries) = present(fs::read_dir(address)).map_err(fault)? else {
-        return Ok(Listing::default());
+    let entries = match present(fs::read_dir(address)) {
+        Ok(Some(entries)) => entries,
+        Ok(None) => return Ok(Listing::default()),
+        // Somebody put a file in the address's place, or a link that leads nowhere: nothing lies below it.
+        Err(_) if fs::symlink_metadata(address).is_ok_and(|found| !found.is_dir()) => return Ok(Listing::default()),
+        Err(error) => return Err(fault(error)),
     };
     let mut objects = Vec::new();
     for entry in entries {
         objects.extend(describe(&entry.map_err(fault)?).map_err(fault)?);
     }
     // A name that is renamed over while the directory is read may be left out of it, so the one that is gets a look of its own.
-    let metafile = address.join(METAFILE);
-    if let Some(metadata) = present(fs::symlink_metadata(metafile)).map_err(fault)?.filter(|found| !found.is_dir()) {
+    if let Some((_, metadata)) = find(&address.join(METAFILE)).map_err(fault)? {
         objects.push((METAFILE.to_owned(), metadata.len()));
     }
     Ok(objects.into_iter().collect())
 }
 
-/// Returns the name and size of an entry; none where it is gone already.
+/// Returns the name and size of an entry; none where it is gone already. What is no file and leads to none gets a name that nothing can
+/// be found under: it must not pass for an artifact.
 fn describe(entry: &fs::DirEntry) -> io::Result<Option<(String, u64)>> {
     let lossy = |name: &OsStr| name.to_string_lossy().into_owned();
     let name = lossy(&entry.file_name());
@@ -43,8 +47,10 @@ fn describe(entry: &fs::DirEntry) -> io::Result<Option<(String, u64)>> {
     if kind.is_file() {
         return Ok(present(entry.metadata())?.map(|metadata| (name, metadata.len())));
     }
-    let target = fs::metadata(entry.path()).ok().filter(Metadata::is_file);
-    Ok(Some((name, target.map_or(0, |metadata| metadata.len()))))
+    Ok(Some(match fs::metadata(entry.path()).ok().filter(Metadata::is_file) {
+        Some(metadata) => (name, metadata.len()),
+        None => (name + "@", 0),
+    }))
 }
 
 pub(super) fn get(task: &Task, path: &Path, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
@@ -99,7 +105,9 @@ pub(super) fn tag(digest: Digest) -> Tag {
 
 /// Opens the file of an object. A directory is no object, nor is a special file: to open a FIFO would wait for a writer.
 pub(super) fn find(path: &Path) -> io::Result<Option<(File, Metadata)>> {
-    if !present(fs::metadata(path))?.is_some_and(|metadata| metadata.is_file()) {
+    let metadata =
+        present(fs::metadata(path)).or_else(|error| if is_below_a_file(path) { Ok(None) } else { Err(error) });
+    if !metadata?.is_some_and(|metadata| metadata.is_file()) {
         return Ok(None);
     }
     let Some(file) = present(File::open(path))? else {
@@ -109,9 +117,15 @@ pub(super) fn find(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     Ok(metadata.is_file().then_some((file, metadata)))
 }
 
+/// Says whether somebody put a file where an object's address should be.
+fn is_below_a_file(path: &Path) -> bool {
+    let address = path.parent().and_then(|address| fs::metadata(address).ok());
+    address.is_some_and(|address| !address.is_dir())
+}
+
 /// Returns what is recorded beside a file's bytes.
 pub(super) fn attributes(file: &File, metadata: &Metadata) -> Attributes {
-    Attributes { sha256: system::recorded_digest(file), mode: system::mode(metadata) }
+    Attributes { sha256: system::recorded_digest(file, metadata), mode: system::mode(metadata) }
 }
 
 fn describe_object(file: &File, metadata: &Metadata) -> Object {

@@ -20,12 +20,18 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(super) struct Site {
     root: PathBuf,
+    patience: Duration,
     swept: Once,
 }
 
 impl Site {
-    pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), swept: Once::new() }
+    pub(super) fn new(root: &Path, patience: Duration) -> Self {
+        Self { root: root.to_owned(), patience, swept: Once::new() }
+    }
+
+    /// Returns how long to wait for a lock, which is held for milliseconds unless its holder was stopped.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
     }
 
     pub(super) fn root(&self) -> &Path {

@@ -49,25 +49,38 @@ pub(super) fn mode(_: &Metadata) -> Option<Mode> {
 }
 
 /// Records a digest beside a file's bytes, where the file system can: a digest that is not recorded is computed when it is needed.
+///
+/// The attribute goes wherever the file is copied to, and stays when its bytes are edited. So size and time of change, which
+/// editing does change, stand beside the digest.
 #[cfg(unix)]
 pub(super) fn record_digest(file: &File, digest: Digest) {
     use xattr::FileExt as _;
-    let _ = file.set_xattr(SHA256, digest.to_string().as_bytes());
+    if let Ok(metadata) = file.metadata() {
+        let _ = file.set_xattr(SHA256, format!("{digest} {}", edition(&metadata)).as_bytes());
+    }
+}
+
+/// Returns what of a file's metadata changes with its bytes.
+#[cfg(unix)]
+fn edition(metadata: &Metadata) -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    format!("{} {}.{:09}", metadata.size(), metadata.mtime(), metadata.mtime_nsec())
 }
 
 #[cfg(not(unix))]
 pub(super) fn record_digest(_: &File, _: Digest) {}
 
-/// Returns the digest that is recorded beside a file's bytes.
+/// Returns the digest that is recorded beside a file's bytes, unless they were edited since.
 #[cfg(unix)]
-pub(super) fn recorded_digest(file: &File) -> Option<Digest> {
+pub(super) fn recorded_digest(file: &File, metadata: &Metadata) -> Option<Digest> {
     use xattr::FileExt as _;
     let value = file.get_xattr(SHA256).ok()??;
-    std::str::from_utf8(&value).ok()?.parse().ok()
+    let (digest, of) = std::str::from_utf8(&value).ok()?.split_once(' ')?;
+    digest.parse().ok().filter(|_| of == edition(metadata))
 }
 
 #[cfg(not(unix))]
-pub(super) fn recorded_digest(_: &File) -> Option<Digest> {
+pub(super) fn recorded_digest(_: &File, _: &Metadata) -> Option<Digest> {
     None
 }
 

@@ -138,8 +138,12 @@ fn holds(task: &Task, path: &Path, condition: &Condition) -> Result<bool, StoreE
     match condition {
         Condition::None => Ok(true),
         Condition::Absent => {
-            let found = read::present(fs::symlink_metadata(path)).map_err(|error| task.fault(error))?;
-            Ok(found.is_none())
+            let fault = |error| task.fault(error);
+            let taken = read::present(fs::symlink_metadata(path)).map_err(fault)?.is_some();
+            if taken && read::find(path).map_err(fault)?.is_none() {
+                return Err(fault(io::Error::other("something that is not a regular file stands there")));
+            }
+            Ok(!taken)
         }
         Condition::Matches(tag) => Ok(read::current(task, path)?.as_ref() == Some(tag)),
     }
