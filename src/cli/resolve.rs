@@ -39,8 +39,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "metafile": serde_json::to_value(&answer.metafile)?,
         "written": answer.written,
         "missing": missing,
-        "dry_run": arguments.dry_run,
         "store": ports.store.root(),
+        "dry_run": arguments.dry_run,
     });
     let answered = session.answer(&object, || answer.bytes.clone());
     conclude(answered, answer.unknown().map(Into::into).into_iter().collect())

@@ -327,9 +327,21 @@ fn a_registry_that_points_takes_the_names_from_there_and_the_projects_from_here(
             &["publish", "../app.zip", "--require-complete"],
             &["publish", "../other.zip"],
             &["publish", "../app.zip", "--project", "other"],
+            &["publish", "other.zip=../other.zip", "--registry", "../shared/artifacts.toml", "--project", "app"],
             &["registry", "list"],
         ]
     ));
+    // A limit leaves out what is published, and never what is written.
+    sandbox.write("shared/both.toml", shared.replace("[projects.other]", "retired = [\"old.zip\"]\n[projects.other]"));
+    sandbox.write("repo/artifacts.toml", "[repository]\nregistry = \"../shared/both.toml\"\n");
+    let ran = sandbox.run(&["publish", "../app.zip", "--project", "other"]);
+    assert!(
+        ran.code == Some(6) && ran.stderr.contains("belongs to the project app, which --project leaves out"),
+        "{ran}"
+    );
+    let ran = sandbox.run(&["--json", "publish", "../other.zip", "--project", "other", "--require-complete"]);
+    let object: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(object["metafile"]["artifacts"].as_object().unwrap().len(), 2, "{ran}");
     // Where the repository has no file at all, the store's own counts.
     std::fs::remove_file(sandbox.path("repo/artifacts.toml")).unwrap();
     sandbox.commit("no file");

@@ -131,6 +131,33 @@ fn the_table_of_commands_is_the_commands() {
 }
 
 #[test]
+fn the_table_of_objects_is_the_keys_of_the_objects() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.write("app.zip", "the app");
+    fn asked(command: &str) -> Vec<&str> {
+        match command {
+            "publish" => vec!["publish", "../app.zip"],
+            "fetch" => vec!["fetch", "-o", "../got"],
+            "init" => vec!["init", "--dry-run"],
+            "completions" => vec!["completions", "bash"],
+            plain => plain.split(' ').collect(),
+        }
+    }
+    for row in table(&readme(), "| command | its object |") {
+        let arguments = [&["--json"], asked(&row[0]).as_slice()].concat();
+        let object: serde_json::Value = serde_json::from_str(&sandbox.done(&arguments)).unwrap();
+        let keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut told = row[1].clone();
+        // What stands in brackets are the keys of what a list holds.
+        while let (Some(open), Some(close)) = (told.find(" ("), told.find(')')) {
+            told.replace_range(open..=close, "");
+        }
+        let told: Vec<&str> = told.split(", ").map(|key| key.trim_matches('`')).collect();
+        assert_eq!(told, keys, "{}", row[0]);
+    }
+}
+
+#[test]
 fn the_examples_of_the_documents_are_valid_and_the_metafile_is_canonical() {
     let readme = readme();
     let metafile = &blocks(&readme, "json")[0];
