@@ -151,7 +151,7 @@ impl Manner {
     /// A variable with a value that its setting cannot have.
     pub fn of(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
         let yes = |variable| environment.parsed(variable, boolean).map(Option::unwrap_or_default);
-        let color = environment.parsed(COLOR.variable, |text| clap::ValueEnum::from_str(text, true))?;
+        let color = environment.parsed(COLOR.variable, color)?;
         Ok(Self {
             color: flags.color.or(color).unwrap_or(Color::Auto),
             json: flags.json || yes(JSON.variable)?,
@@ -160,6 +160,10 @@ impl Manner {
             verbose: flags.verbose || (yes(VERBOSE.variable)? && !flags.quiet),
         })
     }
+}
+
+fn color(text: &str) -> Result<Color, String> {
+    clap::ValueEnum::from_str(text, true).map_err(|_| "auto, always or never belongs here".to_owned())
 }
 
 fn boolean(text: &str) -> Result<bool, String> {
