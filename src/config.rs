@@ -13,6 +13,7 @@ use crate::git::{self, GitError, Repository};
 use crate::location::{Location, LocationError};
 use crate::registry::{ProjectName, Registry, RegistryError};
 use crate::store::directory::DirectoryStore;
+use crate::store::s3::S3Store;
 use crate::store::{Key, Store, StoreError};
 use crate::world::Limits;
 
@@ -96,8 +97,8 @@ pub enum ConfigError {
     /// Nothing says where the store is, and without a repository there is no default.
     #[error("no store is configured, and outside a git repository there is no default")]
     NoStore,
-    /// The location is of a kind that this version cannot reach.
-    #[error("{0} is in a bucket, and this version reads and writes directories only")]
+    /// The registry's location is of a kind that this version cannot reach.
+    #[error("{0} is in a bucket, and this version reads only the registry that lies in its store")]
     Unsupported(String),
     /// There is no registry anywhere.
     #[error("no registry was found: neither {REGISTRY_FILE} at the top of the repository nor {in_store}")]
@@ -424,7 +425,7 @@ impl Config {
     /// Returns the store.
     ///
     /// # Errors
-    /// Those of [`Config::store_place`], and a location of a kind that cannot be reached.
+    /// Those of [`Config::store_place`].
     pub fn store(&self) -> Result<(Arc<dyn Store>, StorePlace), ConfigError> {
         let mut place = self.store_place()?;
         if let Location::Local(directory) = &mut place.location {
@@ -432,7 +433,7 @@ impl Config {
         }
         let store: Arc<dyn Store> = match &place.location {
             Location::Local(directory) => Arc::new(DirectoryStore::new(directory)),
-            Location::S3 { .. } => return Err(ConfigError::Unsupported(place.location.to_string())),
+            Location::S3 { bucket, prefix } => Arc::new(S3Store::new(bucket, prefix, self.limits.timeout)),
         };
         Ok((store, place))
     }

@@ -219,7 +219,7 @@ fn config(error: &ConfigError) -> Verdict {
             "`metalogic init` writes one; --registry or METALOGIC_REGISTRY names another place",
         ),
         ConfigError::NoStore => advised(Kind::Configuration, name_a_store),
-        ConfigError::Unsupported(_) => advised(Kind::Configuration, "name a directory: a path or file:///DIR"),
+        ConfigError::Unsupported(_) => advised(Kind::Configuration, "name a path or file:///DIR"),
         ConfigError::RegistryMissing(_) => advised(
             Kind::Configuration,
             "mend what names it: --registry, METALOGIC_REGISTRY, git config metalogic.registry or [repository] registry",
@@ -277,6 +277,10 @@ fn store(error: &StoreError) -> Verdict {
         StoreError::AccessDenied { .. } => {
             advised(Kind::AccessDenied, "whoever keeps the store can grant it; --store names another one")
         }
+        StoreError::Credentials { .. } => advised(
+            Kind::Configuration,
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sso login` renews a login",
+        ),
         StoreError::Unavailable { .. } => {
             advised(Kind::Unavailable, "run it again when the store answers: nothing is lost")
         }

@@ -19,6 +19,7 @@ mod decorated;
 #[cfg(unix)]
 mod directory;
 mod explorer;
+mod fake;
 mod flows;
 mod git;
 mod metafile;
@@ -26,4 +27,5 @@ mod metalogic;
 mod names;
 mod registry;
 mod repo;
+mod s3;
 mod sandbox;
