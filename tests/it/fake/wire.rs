@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::stream;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -36,6 +38,8 @@ pub enum Act {
     StandStill(usize),
     /// One bit of the answer's body is another.
     Flip,
+    /// It is done, but the answer takes a while.
+    Slow,
     /// No answer ever comes, and nothing is read.
     Silence,
 }
@@ -83,6 +87,10 @@ impl Wire {
         let response = self.service.call(request.map(Body::from)).await.map_err(|_| broken())?;
         let (parts, body) = match fault {
             None => return Ok(response),
+            Some(Act::Slow) => {
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                return Ok(response);
+            }
             Some(Act::LoseAnswer) => return Err(broken()),
             Some(_) => response.into_parts(),
         };
@@ -90,8 +98,13 @@ impl Wire {
         let frame = |bytes: Bytes| Ok::<_, io::Error>(Frame::data(bytes));
         let body = match fault {
             Some(Act::Cut(at)) => {
-                let pieces = vec![frame(bytes.slice(..at)), Err(broken())];
-                Body::http_body_unsync(StreamBody::new(stream::iter(pieces)))
+                // What was given before goes out while the body is not ready.
+                let end = stream::once(async {
+                    tokio::time::sleep(Duration::from_millis(30)).await;
+                    Err(broken())
+                });
+                let pieces = futures::StreamExt::chain(stream::iter([frame(bytes.slice(..at))]), end);
+                Body::http_body_unsync(StreamBody::new(pieces))
             }
             Some(Act::StandStill(at)) => {
                 let pieces = futures::StreamExt::chain(stream::iter([frame(bytes.slice(..at))]), stream::pending());
