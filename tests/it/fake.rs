@@ -72,6 +72,16 @@ impl Fake {
         std::mem::take(&mut self.wire.requests.lock().unwrap())
     }
 
+    /// Says whether a request came whose line has this in it.
+    pub fn seen(&self, word: &str) -> bool {
+        self.wire.requests.lock().unwrap().iter().any(|line| line.contains(word))
+    }
+
+    /// Has no more requests go wrong.
+    pub fn mend(&self) {
+        self.wire.faults().clear();
+    }
+
     /// Puts an object under any key, as another program could.
     pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) {
         self.shelf().place(key, Stored { bytes: bytes.into(), ..Stored::default() });
