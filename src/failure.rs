@@ -233,8 +233,11 @@ fn config(error: &ConfigError) -> Verdict {
         ConfigError::Variable { .. }
         | ConfigError::Location { .. }
         | ConfigError::Project { .. }
-        | ConfigError::RegistryUnreadable { .. }
         | ConfigError::Directory { .. } => plain(Kind::Configuration),
+        // Where the store is why, that is what there is to mend.
+        ConfigError::RegistryUnreadable { source, .. } => {
+            source.downcast_ref().map_or_else(|| plain(Kind::Configuration), store)
+        }
         ConfigError::Registry(source) => registry(source),
         ConfigError::Git(source) => git(source),
     }

@@ -95,14 +95,16 @@ async fn a_part_that_fails_once_is_sent_again_and_told_once() {
         fake.calm();
         fake.fault(Fault { about: vec!["PUT", "partNumber=2"], times: 1, act });
         let file = TempFile::with(&noise(LARGE));
-        let (told, key) = (Arc::new(AtomicU64::new(0)), artifact(1, "a"));
-        let sum = Arc::clone(&told);
+        let (told, times, key) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), artifact(1, "a"));
+        let (sum, count) = (Arc::clone(&told), Arc::clone(&times));
         let progress = Arc::new(move |more| {
             sum.fetch_add(more, Ordering::SeqCst);
+            count.fetch_add(1, Ordering::SeqCst);
         });
         let content = Content::File(Upload { progress, ..file.upload() });
         fake.store("").put(&key, content, file.attributes(), &Condition::Absent).await.unwrap();
         assert_eq!(told.load(Ordering::SeqCst), LARGE as u64);
+        assert!(times.load(Ordering::SeqCst) > 100, "a part is told of bit by bit");
         assert_eq!((fake.uploads_begun(), fake.uploads()), (1, 0));
     }
 }
@@ -248,6 +250,16 @@ async fn nothing_is_waited_for_beyond_the_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_line_is_waited_for_as_long_as_bytes_move() {
+    let fake = Fake::start().await;
+    fake.calm();
+    fake.fault(Fault { about: vec!["PUT"], times: 1, act: Act::Crawl });
+    let (store, since) = (arc(fake.store_with("", Duration::from_millis(1800))), Instant::now());
+    put(&store, &artifact(1, "a"), &vec![7; 30 << 20], &Condition::Absent).await.unwrap();
+    assert!(since.elapsed() > Duration::from_millis(3000), "the line was not slow: {:?}", since.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_listing_of_several_pages_is_whole_or_not_at_all() {
     let fake = Fake::start().await;
     let store = arc(fake.store("a/b"));
@@ -353,6 +365,21 @@ async fn what_the_service_refuses_is_told_as_what_it_is() {
     let silent = Reach { endpoint: "http://127.0.0.1:9".to_owned(), ..fake.reach() };
     let silent = S3Store::reached(BUCKET, "", Duration::from_secs(20), silent);
     assert!(matches!(silent.list(commit(1)).await, Err(StoreError::Unavailable { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_s3_has_no_absent_objects() {
+    let fake = Fake::start().await;
+    fake.fault(Fault { about: vec![], times: 99, act: error(404, "<!DOCTYPE html>\n<p>Not here") });
+    let (store, key) = (arc(fake.store("")), artifact(1, "a"));
+    let said = |error: StoreError| {
+        let StoreError::Other { source, .. } = error else { panic!("{error:?}") };
+        assert_eq!(source.to_string(), format!("the store answers 404, and not as S3 does (at {})", fake.endpoint));
+    };
+    said(store.get(&key, 10).await.unwrap_err());
+    said(store.list(commit(1)).await.unwrap_err());
+    said(put(&store, &key, b"x", &Condition::Absent).await.unwrap_err());
+    said(store.delete(&key).await.unwrap_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::OnceCell;
 
 use super::Reach;
-use super::client;
+use super::client::{self, Access};
 use super::failed::Failed;
 use super::meter::{self, Meter};
 use super::pieces::Room;
@@ -25,7 +25,7 @@ pub(super) struct Bucket {
     pub(super) timeout: Duration,
     prefix: String,
     reach: Option<Reach>,
-    first: OnceCell<Client>,
+    first: OnceCell<Access>,
     /// The client for the region that the bucket turned out to be in.
     moved: OnceLock<Client>,
     pub(super) room: Room,
@@ -103,13 +103,14 @@ impl Bucket {
     async fn client(&self) -> &Client {
         match self.moved.get() {
             Some(moved) => moved,
-            None => self.first.get_or_init(|| client::build(self.timeout, self.reach.clone())).await,
+            None => &self.first.get_or_init(|| client::build(self.timeout, self.reach.clone())).await.client,
         }
     }
 
     /// Returns the error that a failure of something asked about a key or an address is.
     pub(super) fn error(&self, what: &str, failed: Failed) -> StoreError {
-        failed.told(what, &self.root(), &self.name)
+        let endpoint = self.first.get().and_then(|access| access.endpoint.as_deref());
+        failed.at(endpoint).told(what, &self.root(), &self.name)
     }
 }
 

@@ -27,28 +27,36 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long a transfer may stand still before the SDK gives it up (its own default).
 const STALL: Duration = Duration::from_secs(20);
 
+/// Holds how the service is reached.
+pub(super) struct Access {
+    pub(super) client: Client,
+    /// Its URL, where it is not where AWS has it.
+    pub(super) endpoint: Option<String>,
+}
+
 /// Makes the client.
-pub(super) async fn build(timeout: Duration, reach: Option<Reach>) -> Client {
-    let (builder, custom) = match reach {
+pub(super) async fn build(timeout: Duration, reach: Option<Reach>) -> Access {
+    let (builder, endpoint) = match reach {
         Some(reach) => {
             let credentials = Credentials::new(reach.access_key, reach.secret_key, None, None, "told");
             let builder = Builder::new()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(reach.region))
-                .endpoint_url(reach.endpoint)
+                .endpoint_url(&reach.endpoint)
                 .credentials_provider(credentials);
-            (builder, true)
+            (builder, Some(reach.endpoint))
         }
         None => {
             let shared = settings().await;
-            (Builder::from(&shared), has_endpoint(&shared))
+            (Builder::from(&shared), endpoint(&shared))
         }
     };
     let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALL.min(timeout)).build();
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT.min(timeout)).build();
     let builder = builder.stalled_stream_protection(stalled).timeout_config(timeouts);
     // Few services have a name for each bucket in the DNS, but all of them take the bucket in the path.
-    Client::from_conf(builder.force_path_style(custom).build())
+    let client = Client::from_conf(builder.force_path_style(endpoint.is_some()).build());
+    Access { client, endpoint }
 }
 
 /// Makes a client that differs in its region alone.
@@ -86,9 +94,9 @@ fn is_instance() -> bool {
         || says("/sys/hypervisor/uuid", "ec2")
 }
 
-/// Says whether the service is not where AWS has it.
-fn has_endpoint(shared: &SdkConfig) -> bool {
+/// Returns the service's URL where a setting has it; the SDK gives it to the client by itself.
+fn endpoint(shared: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let of_s3 = key.ok().and_then(|key| shared.service_config()?.load_config(key));
-    of_s3.is_some() || shared.endpoint_url().is_some()
+    of_s3.or_else(|| shared.endpoint_url().map(str::to_owned))
 }

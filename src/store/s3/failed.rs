@@ -59,10 +59,21 @@ impl Failed {
         }
         let (nature, words) = match error {
             SdkError::ServiceError(_) => {
-                let request = raw.and_then(|answer| answer.request_id()).map(str::to_owned);
-                (Nature::Answered, answered(status, &code, error.message(), request.as_deref()))
+                let request = raw.and_then(|answer| answer.request_id());
+                let said = answered(status, &code, error.message(), request);
+                // Only the answer to HEAD has no word for its error.
+                let foreign =
+                    code.is_empty() && raw.and_then(|answer| answer.body().bytes()).is_some_and(|b| !b.is_empty());
+                (Nature::Answered, if foreign { format!("{said}, and not as S3 does") } else { said })
             }
             SdkError::ConstructionFailure(_) => (Nature::Unsendable, chain(error)),
+            SdkError::DispatchFailure(failure) => {
+                let failure = failure.as_connector_error();
+                // What the connector cannot name is no matter of the line: an endpoint that is no URL, an answer that is not HTTP.
+                let hopeless = failure.is_some_and(|failure| failure.is_other() && failure.as_other().is_none());
+                let nature = if hopeless { Nature::Unsendable } else { Nature::Unanswered };
+                (nature, failure.and_then(Error::source).map_or_else(|| chain(error), chain))
+            }
             // The kind is one that may grow.
             _ => (Nature::Unanswered, chain(error)),
         };
@@ -79,9 +90,9 @@ impl Failed {
         Self { nature: Nature::Unanswered, status: 0, code: String::new(), region: None, words }
     }
 
-    /// Says that there is no object under the key. A bucket that does not exist is something else.
+    /// Says that there is no object under the key. A bucket that does not exist is something else, and so is a page that was not found.
     pub(super) fn is_missing(&self) -> bool {
-        matches!((self.status, self.code.as_str()), (404, "" | "NoSuchKey" | "NotFound"))
+        matches!((self.status, self.code.as_str()), (404, "NoSuchKey" | "NotFound"))
     }
 
     /// Says that the bytes asked for lie beyond the object's end.
@@ -97,14 +108,22 @@ impl Failed {
     /// Says that it is open whether the condition holds: somebody wrote at the same time, or the upload is gone, perhaps because an
     /// answer was lost that said it was completed.
     pub(super) fn is_contended(&self) -> bool {
-        matches!(self.code.as_str(), "ConditionalRequestConflict" | "OperationAborted" | "NoSuchUpload")
-            || self.status == 409 && self.code.is_empty()
+        self.status == 409 || matches!(self.code.as_str(), "ConditionalRequestConflict" | "NoSuchUpload")
     }
 
     /// Returns the region that the bucket is in, where that is why it failed.
     pub(super) fn elsewhere(&self, asked: &str) -> Option<String> {
         let may_be_why = matches!(self.status, 301 | 307 | 400);
         self.region.clone().filter(|region| may_be_why && region != asked)
+    }
+
+    /// Adds who was asked, where it is not AWS and that may be why there is no answer.
+    pub(super) fn at(mut self, endpoint: Option<&str>) -> Self {
+        let may_be_why = self.nature != Nature::Credentials && self.code.is_empty();
+        if let Some(endpoint) = endpoint.filter(|_| may_be_why) {
+            self.words = format!("{} (at {endpoint})", self.words);
+        }
+        self
     }
 
     /// Explains a refusal to read an object, which may say no more than that it does not exist.
@@ -117,7 +136,7 @@ impl Failed {
 
     /// Returns the error that it is to whoever asked.
     pub(super) fn told(self, what: &str, root: &str, bucket: &str) -> StoreError {
-        let (key, source) = (what.to_owned(), Box::new(Words(self.words)));
+        let (key, source) = (format!("{root}/{what}"), Box::new(Words(self.words)));
         match (self.nature, self.status, self.code.as_str()) {
             (Nature::Credentials, ..) => StoreError::Credentials { store: root.to_owned(), source },
             (Nature::Unsendable, ..) => StoreError::Other { key, source },
@@ -126,7 +145,7 @@ impl Failed {
             (_, 401 | 403, _) | (_, _, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => {
                 StoreError::AccessDenied { key, source }
             }
-            (_, 429 | 500.., _)
+            (_, 409 | 429 | 500.., _)
             | (
                 _,
                 _,

@@ -38,6 +38,8 @@ pub enum Act {
     StandStill(usize),
     /// One bit of the answer's body is another.
     Flip,
+    /// The request's body is read slowly: its first MiBs at four a second.
+    Crawl,
     /// It is done, but the answer takes a while.
     Slow,
     /// No answer ever comes, and nothing is read.
@@ -84,9 +86,13 @@ impl Wire {
             }
             _ => {}
         }
-        let response = self.service.call(request.map(Body::from)).await.map_err(|_| broken())?;
+        let request = match fault {
+            Some(Act::Crawl) => crawl(request).await?,
+            _ => request.map(Body::from),
+        };
+        let response = self.service.call(request).await.map_err(|_| broken())?;
         let (parts, body) = match fault {
-            None => return Ok(response),
+            None | Some(Act::Crawl) => return Ok(response),
             Some(Act::Slow) => {
                 tokio::time::sleep(Duration::from_millis(1500)).await;
                 return Ok(response);
@@ -119,6 +125,21 @@ impl Wire {
         };
         Ok(Response::from_parts(parts, body))
     }
+}
+
+/// Reads a request's body without hurry.
+async fn crawl(request: Request<Incoming>) -> io::Result<Request<Body>> {
+    let (parts, mut body) = request.into_parts();
+    let mut bytes = Vec::new();
+    let mut pause_at = 0;
+    while let Some(frame) = body.frame().await {
+        bytes.extend_from_slice(&frame.map_err(|_| broken())?.into_data().unwrap_or_default());
+        if bytes.len() > pause_at && pause_at < 14 << 20 {
+            pause_at += 1 << 20;
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+    Ok(Request::from_parts(parts, Body::from(Bytes::from(bytes))))
 }
 
 fn broken() -> io::Error {
