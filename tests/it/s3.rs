@@ -250,6 +250,23 @@ async fn nothing_is_waited_for_beyond_the_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_without_hurry_is_waited_for() {
+    let fake = Fake::start().await;
+    let key = artifact(1, "a");
+    fake.plant(&key.to_string(), noise(100_000));
+    fake.fault(Fault { about: vec!["GET"], times: 1, act: Act::Hesitate(1000, Duration::from_millis(1300)) });
+    let store = fake.store_with("", Duration::from_millis(800));
+    let Some((_, Body::Stream(mut pieces))) = store.open(&key, None).await.unwrap() else { panic!() };
+    let mut got = pieces.next().await.unwrap().unwrap().to_vec();
+    // The disk, say, is slow. Then the store hesitates for half a second more.
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    while let Some(piece) = pieces.next().await {
+        got.extend_from_slice(&piece.unwrap());
+    }
+    assert!(got == noise(100_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_line_is_waited_for_as_long_as_bytes_move() {
     let fake = Fake::start().await;
     fake.calm();

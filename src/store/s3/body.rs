@@ -27,7 +27,7 @@ pub(super) struct Reading {
     tries: u32,
     /// Where the last connection broke.
     broke_at: u64,
-    /// When the last bytes came.
+    /// Since when the next bytes are waited for.
     since: Instant,
 }
 
@@ -45,6 +45,8 @@ impl Reading {
 
     /// Returns the next bytes; none after the last.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        // How long the last piece was worked on says nothing about the store.
+        self.since = Instant::now();
         loop {
             let patience = self.bucket.timeout.saturating_sub(self.since.elapsed());
             let Ok(piece) = tokio::time::timeout(patience, self.stream.try_next()).await else {
@@ -68,7 +70,6 @@ impl Reading {
             return Err(self.corrupt("its store gives more bytes than it said".to_owned()));
         }
         self.left.start = at;
-        self.since = Instant::now();
         Ok(piece)
     }
 

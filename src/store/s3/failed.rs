@@ -57,6 +57,10 @@ impl Failed {
         if let Some(cause) = credentials(error) {
             return Self { nature: Nature::Credentials, status, code, region, words: cause };
         }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the SDK may add kinds, and each is an answer that did not come"
+        )]
         let (nature, words) = match error {
             SdkError::ServiceError(_) => {
                 let request = raw.and_then(|answer| answer.request_id());
@@ -74,7 +78,6 @@ impl Failed {
                 let nature = if hopeless { Nature::Unsendable } else { Nature::Unanswered };
                 (nature, failure.and_then(Error::source).map_or_else(|| chain(error), chain))
             }
-            // The kind is one that may grow.
             _ => (Nature::Unanswered, chain(error)),
         };
         Self { nature, status, code, region, words }
@@ -176,12 +179,12 @@ fn answered(status: u16, code: &str, message: Option<&str>, request: Option<&str
 /// Returns what a provider of credentials said, if that is why nothing was sent.
 fn credentials(error: &(dyn Error + 'static)) -> Option<String> {
     let cause = causes(error).find(|cause| cause.is::<CredentialsError>())?;
-    match cause.downcast_ref()? {
-        CredentialsError::CredentialsNotLoaded(_) => {
-            Some("neither environment, profile, web identity, container nor instance gives any".to_owned())
-        }
-        _ => Some(chain(cause)),
-    }
+    let none = matches!(cause.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_)));
+    Some(if none {
+        "neither environment, profile, web identity, container nor instance gives any".to_owned()
+    } else {
+        chain(cause)
+    })
 }
 
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {

@@ -36,6 +36,8 @@ pub enum Act {
     Cut(usize),
     /// The answer stands still after so many bytes of its body, for ever.
     StandStill(usize),
+    /// The answer pauses after so many bytes of its body.
+    Hesitate(usize, Duration),
     /// One bit of the answer's body is another.
     Flip,
     /// The request's body is read slowly: its first MiBs at four a second.
@@ -110,6 +112,15 @@ impl Wire {
                     Err(broken())
                 });
                 let pieces = futures::StreamExt::chain(stream::iter([frame(bytes.slice(..at))]), end);
+                Body::http_body_unsync(StreamBody::new(pieces))
+            }
+            Some(Act::Hesitate(at, pause)) => {
+                let rest = bytes.slice(at..);
+                let rest = stream::once(async move {
+                    tokio::time::sleep(pause).await;
+                    Ok::<_, io::Error>(Frame::data(rest))
+                });
+                let pieces = futures::StreamExt::chain(stream::iter([frame(bytes.slice(..at))]), rest);
                 Body::http_body_unsync(StreamBody::new(pieces))
             }
             Some(Act::StandStill(at)) => {
