@@ -22,6 +22,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::{self, Color, Config, Environment, Flags, Manner};
 use crate::failure::{EndedError, Failure, Kind, OutputClosed};
 use crate::report::{Report, Verbosity};
+use crate::store::s3;
 use session::Session;
 
 /// How long a run that is interrupted waits for files that are being written to be put away.
@@ -167,10 +168,13 @@ fn start(global: Global, command: Command, environment: Environment) -> Kind {
 fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
-        tokio::select! {
+        let result = tokio::select! {
             result = dispatch(session, command) => result,
             ended = ended() => Err(ended.into()),
-        }
+        };
+        // What is left of an upload when the time is up, the bucket's lifecycle rule ends.
+        drop(tokio::time::timeout(LAST_MOMENTS, s3::settle()).await);
+        result
     });
     // Work that was dropped half-way puts its temporary files away before the process ends.
     runtime.shutdown_timeout(LAST_MOMENTS);

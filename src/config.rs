@@ -13,6 +13,7 @@ use crate::location::{Location, LocationError};
 use crate::registry::{ProjectName, RegistryError};
 use crate::store::Store;
 use crate::store::directory::DirectoryStore;
+use crate::store::s3::S3Store;
 use crate::world::Limits;
 
 pub use registry_file::Found;
@@ -58,8 +59,8 @@ pub enum ConfigError {
     /// Nothing says where the store is, and without a repository there is no default.
     #[error("no store is configured, and outside a git repository there is no default")]
     NoStore,
-    /// The location is of a kind that this version cannot reach.
-    #[error("{0} is in a bucket, and this version reads and writes directories only")]
+    /// The registry's location is of a kind that this version cannot reach.
+    #[error("{0} is in a bucket, and this version reads only the registry that lies in its store")]
     Unsupported(String),
     /// What should be the store's directory is something else.
     #[error("the store {} is not a directory", .0.display())]
@@ -259,7 +260,7 @@ impl Config {
     /// Returns the store.
     ///
     /// # Errors
-    /// Those of [`Config::store_place`], and a location of a kind that cannot be reached.
+    /// Those of [`Config::store_place`].
     pub fn store(&self) -> Result<(Arc<dyn Store>, StorePlace), ConfigError> {
         let mut place = self.store_place()?;
         if let Location::Local(directory) = &mut place.location {
@@ -270,7 +271,7 @@ impl Config {
                 return Err(ConfigError::NotADirectory(directory.clone()));
             }
             Location::Local(directory) => Arc::new(DirectoryStore::with_patience(directory, self.limits.timeout)),
-            Location::S3 { .. } => return Err(ConfigError::Unsupported(place.location.to_string())),
+            Location::S3 { bucket, prefix } => Arc::new(S3Store::new(bucket, prefix, self.limits.timeout)),
         };
         Ok((store, place))
     }

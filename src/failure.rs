@@ -173,7 +173,7 @@ fn config(error: &ConfigError) -> Verdict {
         ConfigError::NotADirectory(_) => {
             advised(Kind::Configuration, "name a directory, or move away what stands there")
         }
-        ConfigError::Unsupported(_) => advised(Kind::Configuration, "name a directory: a path or file:///DIR"),
+        ConfigError::Unsupported(_) => advised(Kind::Configuration, "name a path or file:///DIR"),
         ConfigError::RegistryMissing(_) => advised(
             Kind::Configuration,
             "mend what names it: --registry, METALOGIC_REGISTRY, git config metalogic.registry or [repository] registry",
@@ -187,8 +187,11 @@ fn config(error: &ConfigError) -> Verdict {
         ConfigError::Variable { .. }
         | ConfigError::Location { .. }
         | ConfigError::Project { .. }
-        | ConfigError::RegistryUnreadable { .. }
         | ConfigError::Directory { .. } => plain(Kind::Configuration),
+        // Where the store is why, that is what there is to mend.
+        ConfigError::RegistryUnreadable { source, .. } => {
+            source.downcast_ref().map_or_else(|| plain(Kind::Configuration), store)
+        }
         ConfigError::Registry(source) => registry(source),
         ConfigError::Git(source) => git(source),
     }
@@ -237,6 +240,10 @@ fn store(error: &StoreError) -> Verdict {
         StoreError::AccessDenied { .. } => {
             advised(Kind::AccessDenied, "whoever keeps the store can grant it; --store names another one")
         }
+        StoreError::Credentials { .. } => advised(
+            Kind::Configuration,
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sso login` renews a login",
+        ),
         StoreError::Unavailable { .. } => {
             advised(Kind::Unavailable, "run it again when the store answers: nothing is lost")
         }

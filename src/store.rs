@@ -3,6 +3,7 @@
 pub mod directory;
 mod key;
 pub mod memory;
+pub mod s3;
 mod source;
 
 use std::fmt;
@@ -165,6 +166,14 @@ pub enum StoreError {
         /// The object's key, or the address.
         key: String,
         /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Nothing gives the store credentials, or what should give them fails.
+    #[error("no credentials for {store} could be had")]
+    Credentials {
+        /// The store's URL.
+        store: String,
+        /// What was asked, and what it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The store does not answer, or answers that it cannot, after all retries.

@@ -107,7 +107,6 @@ fn what_is_refused_and_what_each_refusal_is_called() {
         &["show", "--jobs", "0"],
         &["frobnicate"],
         &["--store", "ftp://x/y", "show"],
-        &["--store", "s3://bucket", "show"],
         &["--registry", "nowhere.toml", "resolve"],
         &["-C", "nowhere", "show"],
     ];

@@ -16,6 +16,8 @@ use metalogic::store::directory::DirectoryStore;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag, Upload};
 
+use crate::fake::Fake;
+
 /// Puts an object under any text below the root, with means other than the store's own.
 type Plant = Box<dyn Fn(String, Vec<u8>) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -58,7 +60,7 @@ macro_rules! conformance {
 }
 
 conformance! {
-    memory, directory: {
+    memory, directory, s3: {
         what_was_put_is_got
         nothing_is_got_where_nothing_was_put
         a_second_creation_is_refused_and_the_first_stays
@@ -114,6 +116,17 @@ mod empty {
         let records_digests = xattr::set(directory.path(), "user.probe", b"").is_ok();
         Subject { store: Arc::new(store), plant, records_digests, _guard: Box::new(directory) }
     }
+
+    pub async fn s3() -> Subject {
+        let fake = Arc::new(Fake::start().await);
+        let store = fake.store("team/builds of 100%+");
+        let other = Arc::clone(&fake);
+        let plant: Plant = Box::new(move |key, bytes| {
+            other.plant(&format!("team/builds of 100%+/{key}"), bytes);
+            Box::pin(std::future::ready(()))
+        });
+        Subject { store: Arc::new(store), plant, records_digests: true, _guard: Box::new(fake) }
+    }
 }
 
 async fn what_was_put_is_got(store: &Subject) {
@@ -157,14 +170,14 @@ async fn a_replacement_needs_the_tag_of_what_stands(store: &Subject) {
     let second = put(store, &key, b"second", &matches(&first)).await.unwrap();
     assert_ne!(first, second);
     refused(put(store, &key, b"third", &matches(&first)).await, &key);
-    refused(put(store, &key, b"third", &matches(&Tag("no such tag".to_owned()))).await, &key);
+    refused(put(store, &key, b"third", &matches(&no_such_tag())).await, &key);
     assert_eq!(get(store, &key).await, Some((b"second".to_vec(), second.clone())));
     put(store, &key, b"third", &matches(&second)).await.unwrap();
 }
 
 async fn a_replacement_of_what_vanished_is_refused(store: &Subject) {
     let key = Key::Metafile(commit(1));
-    refused(put(store, &key, b"first", &matches(&Tag("no such tag".to_owned()))).await, &key);
+    refused(put(store, &key, b"first", &matches(&no_such_tag())).await, &key);
     let tag = put(store, &key, b"first", &Condition::Absent).await.unwrap();
     store.delete(&key).await.unwrap();
     refused(put(store, &key, b"second", &matches(&tag)).await, &key);
@@ -484,6 +497,11 @@ pub fn commit(number: u64) -> Commit {
 
 pub fn artifact(number: u64, name: &str) -> Key {
     Key::Artifact(commit(number), name.parse().unwrap())
+}
+
+/// Returns a tag that no store gives, written as all of them can read it.
+fn no_such_tag() -> Tag {
+    Tag("\"no-such-tag\"".to_owned())
 }
 
 pub fn matches(tag: &Tag) -> Condition {

@@ -1,0 +1,116 @@
+//! A store in a bucket of S3, or of a service that speaks as S3 does.
+
+mod body;
+mod bucket;
+mod client;
+mod copy;
+mod failed;
+mod meter;
+mod multipart;
+mod pieces;
+mod read;
+mod write;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag};
+use crate::address::Commit;
+use crate::metalogic::Listing;
+use bucket::Bucket;
+
+pub use multipart::settle;
+
+/// Keeps objects in a bucket, below a prefix. What any other client puts there counts.
+///
+/// Region, credentials and endpoint are those of the AWS SDK's own settings. They are looked for when the first request is made, so a
+/// store that nobody asks costs nothing.
+#[derive(Clone)]
+pub struct S3Store {
+    bucket: Arc<Bucket>,
+}
+
+/// Says how a service is reached without asking the AWS SDK's settings.
+#[derive(Clone)]
+pub struct Reach {
+    /// The service's URL.
+    pub endpoint: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The access key's id.
+    pub access_key: String,
+    /// The secret that belongs to it.
+    pub secret_key: String,
+}
+
+impl S3Store {
+    /// Makes a store of a bucket and a prefix, which has no slashes at its ends and may be empty.
+    ///
+    /// No request is waited for longer than `timeout` without a byte having moved.
+    #[must_use]
+    pub fn new(bucket: &str, prefix: &str, timeout: Duration) -> Self {
+        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, None)) }
+    }
+
+    /// Makes a store whose service is reached as told, whatever the environment and the profiles of this machine say.
+    #[must_use]
+    pub fn reached(bucket: &str, prefix: &str, timeout: Duration, reach: Reach) -> Self {
+        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, Some(reach))) }
+    }
+}
+
+impl fmt::Debug for S3Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("S3Store").field(&self.root()).finish()
+    }
+}
+
+#[async_trait]
+impl Store for S3Store {
+    fn url(&self, key: &Key) -> String {
+        format!("{}/{key}", self.root())
+    }
+
+    fn root(&self) -> String {
+        self.bucket.root()
+    }
+
+    async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {
+        read::list(&self.bucket, commit).await
+    }
+
+    async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
+        read::get(&self.bucket, key, largest).await
+    }
+
+    async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
+        read::open(&self.bucket, key, range).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<Object>, StoreError> {
+        Ok(read::head(&self.bucket, key).await?.map(|(object, _)| object))
+    }
+
+    async fn put(
+        &self,
+        key: &Key,
+        content: Content,
+        attributes: Attributes,
+        condition: &Condition,
+    ) -> Result<Tag, StoreError> {
+        write::put(&self.bucket, key, content, attributes, condition).await
+    }
+
+    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
+        copy::copy(&self.bucket, from, to).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        write::delete(&self.bucket, key).await
+    }
+}

@@ -1,0 +1,121 @@
+//! The bucket, and the one way in which it is asked anything.
+
+use std::error::Error;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Region;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use tokio::sync::OnceCell;
+
+use super::Reach;
+use super::client::{self, Access};
+use super::failed::Failed;
+use super::meter::{self, Meter};
+use super::pieces::Room;
+use crate::store::{Key, StoreError};
+
+/// How often something is tried when what stood in its way was gone at the next look.
+pub(super) const TRIES: u32 = 6;
+
+/// Knows where objects lie and how the service is reached.
+pub(super) struct Bucket {
+    pub(super) name: String,
+    pub(super) timeout: Duration,
+    prefix: String,
+    reach: Option<Reach>,
+    first: OnceCell<Access>,
+    /// The client for the region that the bucket turned out to be in.
+    moved: OnceLock<Client>,
+    pub(super) room: Room,
+}
+
+impl Bucket {
+    pub(super) fn new(name: &str, prefix: &str, timeout: Duration, reach: Option<Reach>) -> Self {
+        Self {
+            name: name.to_owned(),
+            timeout,
+            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+            reach,
+            first: OnceCell::new(),
+            moved: OnceLock::new(),
+            room: Room::default(),
+        }
+    }
+
+    pub(super) fn root(&self) -> String {
+        format!("s3://{}/{}", self.name, self.prefix).trim_end_matches('/').to_owned()
+    }
+
+    /// Returns what lies below the store's root under its name in the bucket.
+    pub(super) fn below(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
+    pub(super) fn object(&self, key: &Key) -> String {
+        self.below(&key.to_string())
+    }
+
+    /// Asks the service. Where it says that the bucket is in another region, that one is asked, now and from now on.
+    pub(super) async fn ask<T, E, F>(&self, send: impl Fn(Client) -> F) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        self.ask_with(&Meter::default(), send).await
+    }
+
+    /// Asks the service something whose bytes pass a meter: while they move, there is no hurry.
+    pub(super) async fn ask_with<T, E, F>(&self, meter: &Meter, send: impl Fn(Client) -> F) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let client = self.client().await;
+        let failed = match self.once(meter, send(client.clone())).await {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
+        let region = client.config().region();
+        let Some(elsewhere) = failed.elsewhere(region.map_or("", Region::as_ref)) else { return Err(failed) };
+        let moved = self.moved.get_or_init(|| client::in_region(client, elsewhere));
+        if moved.config().region() == region {
+            return Err(failed);
+        }
+        self.once(meter, send(moved.clone())).await
+    }
+
+    async fn once<T, E>(
+        &self,
+        meter: &Meter,
+        sending: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<T, Failed>
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        match meter::watch(self.timeout, meter, sending).await {
+            Some(answer) => answer.map_err(|error| Failed::of(&error)),
+            None => Err(Failed::silent(self.timeout)),
+        }
+    }
+
+    async fn client(&self) -> &Client {
+        match self.moved.get() {
+            Some(moved) => moved,
+            None => &self.first.get_or_init(|| client::build(self.timeout, self.reach.clone())).await.client,
+        }
+    }
+
+    /// Returns the error that a failure of something asked about a key or an address is.
+    pub(super) fn error(&self, what: &str, failed: Failed) -> StoreError {
+        let endpoint = self.first.get().and_then(|access| access.endpoint.as_deref());
+        failed.at(endpoint).told(what, &self.root(), &self.name)
+    }
+}
+
+/// Waits before something is tried again: longer each time, and nobody as long as anybody else.
+pub(super) async fn pause(attempt: u32) {
+    let most = 40_u64 << attempt.min(6);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+}

@@ -1,0 +1,201 @@
+//! What is read: listings, heads, and objects.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use futures::stream;
+
+use super::body::Reading;
+use super::bucket::Bucket;
+use super::failed::Failed;
+use crate::address::Commit;
+use crate::metalogic::Listing;
+use crate::store::{Attributes, Body, Key, Object, StoreError, Tag};
+
+/// The names under which attributes are recorded in an object's user metadata.
+pub(super) const SHA256: &str = "sha256";
+pub(super) const MODE: &str = "mode";
+
+/// Lists an address, page by page. A folder below it counts as one name that ends in a slash.
+pub(super) async fn list(bucket: &Bucket, commit: Commit) -> Result<Listing, StoreError> {
+    let address = commit.address();
+    let prefix = bucket.below(&address);
+    let corrupt = |problem: String| StoreError::Corrupt { key: address.clone(), problem };
+    let mut found: Vec<(String, u64)> = Vec::new();
+    let mut next: Option<String> = None;
+    loop {
+        let ask = |client: aws_sdk_s3::Client| {
+            let page = client.list_objects_v2().bucket(&bucket.name).prefix(&prefix).delimiter("/");
+            page.set_continuation_token(next.clone()).send()
+        };
+        let page = bucket.ask(ask).await.map_err(|failed| bucket.error(&address, failed))?;
+        for (key, size) in entries(&page) {
+            let name = key.strip_prefix(&prefix);
+            let name = name.ok_or_else(|| corrupt(format!("its listing has {key:?}, which does not lie there")))?;
+            found.push((name.to_owned(), size));
+        }
+        if page.is_truncated() != Some(true) {
+            return Ok(found.into_iter().collect());
+        }
+        let token = page.next_continuation_token;
+        if token.is_none() || token == next {
+            return Err(corrupt("its listing has a further page and does not say how to get it".to_owned()));
+        }
+        next = token;
+    }
+}
+
+fn entries(page: &ListObjectsV2Output) -> impl Iterator<Item = (&str, u64)> {
+    let objects = page.contents().iter().filter_map(|object| Some((object.key()?, length(object.size()))));
+    let folders = page.common_prefixes().iter().filter_map(|folder| Some((folder.prefix()?, 0)));
+    objects.chain(folders)
+}
+
+/// Returns what is known of an object, and its tag.
+pub(super) async fn head(bucket: &Bucket, key: &Key) -> Result<Option<(Object, Option<Tag>)>, StoreError> {
+    let object = bucket.object(key);
+    match bucket.ask(|client| client.head_object().bucket(&bucket.name).key(&object).send()).await {
+        Err(failed) if failed.is_missing() => Ok(None),
+        Err(failed) => Err(bucket.error(&key.to_string(), failed.of_reading())),
+        Ok(answer) => {
+            let attributes = attributes(|name| answer.metadata()?.get(name).map(String::as_str));
+            let object = Object { size: length(answer.content_length()), attributes };
+            Ok(Some((object, answer.e_tag().map(|tag| Tag(tag.to_owned())))))
+        }
+    }
+}
+
+/// Reads a small object whole.
+pub(super) async fn get(bucket: &Arc<Bucket>, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
+    let (object, mut reading) = match begin(bucket, key, None).await {
+        Ok(Some(begun)) => begun,
+        Ok(None) => return Ok(None),
+        Err(Beginning::Store(error)) => return Err(error),
+        Err(Beginning::Beyond) => {
+            let problem = "its store takes the whole for a range".to_owned();
+            return Err(StoreError::Corrupt { key: key.to_string(), problem });
+        }
+    };
+    let Some(tag) = reading.tag() else {
+        let failed = Failed::without_answer("the store gives the object without an ETag".to_owned());
+        return Err(bucket.error(&key.to_string(), failed));
+    };
+    if object.size > largest {
+        return Err(StoreError::TooLarge { key: key.to_string(), size: object.size, largest, tag });
+    }
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = reading.next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Some((bytes.freeze(), tag)))
+}
+
+/// Opens an object, or a range of it.
+pub(super) async fn open(
+    bucket: &Arc<Bucket>,
+    key: &Key,
+    range: Option<Range<u64>>,
+) -> Result<Option<(Object, Body)>, StoreError> {
+    let begun = match &range {
+        // No request asks for no bytes.
+        Some(range) if range.is_empty() => None,
+        _ => match begin(bucket, key, range).await {
+            Err(Beginning::Beyond) => None,
+            Err(Beginning::Store(error)) => return Err(error),
+            Ok(None) => return Ok(None),
+            Ok(begun) => begun,
+        },
+    };
+    let Some((object, reading)) = begun else {
+        let nothing = || Body::Stream(stream::empty().boxed());
+        return Ok(head(bucket, key).await?.map(|(object, _)| (object, nothing())));
+    };
+    let pieces =
+        stream::try_unfold(
+            reading,
+            |mut reading| async move { Ok(reading.next().await?.map(|piece| (piece, reading))) },
+        );
+    Ok(Some((object, Body::Stream(pieces.boxed()))))
+}
+
+/// Says why an object is not being read.
+enum Beginning {
+    /// It ends before the bytes that were asked for.
+    Beyond,
+    /// Another reason.
+    Store(StoreError),
+}
+
+/// Begins to read an object, or a range of it that is not empty.
+async fn begin(
+    bucket: &Arc<Bucket>,
+    key: &Key,
+    range: Option<Range<u64>>,
+) -> Result<Option<(Object, Reading)>, Beginning> {
+    let answer = match request(bucket, key, range.as_ref(), None).await {
+        Ok(answer) => answer,
+        Err(failed) if failed.is_missing() => return Ok(None),
+        Err(failed) if failed.is_beyond() => return Err(Beginning::Beyond),
+        Err(failed) => return Err(Beginning::Store(bucket.error(&key.to_string(), failed.of_reading()))),
+    };
+    let start = range.as_ref().map_or(0, |range| range.start);
+    let (bytes, size) = extent(&answer, start, range.is_some())
+        .map_err(|problem| Beginning::Store(StoreError::Corrupt { key: key.to_string(), problem }))?;
+    let attributes = attributes(|name| answer.metadata()?.get(name).map(String::as_str));
+    Ok(Some((Object { size, attributes }, Reading::new(Arc::clone(bucket), key.clone(), bytes, answer))))
+}
+
+/// Asks for an object's bytes: for all of them, or for a range, and perhaps of one version alone.
+pub(super) async fn request(
+    bucket: &Bucket,
+    key: &Key,
+    range: Option<&Range<u64>>,
+    tag: Option<&Tag>,
+) -> Result<GetObjectOutput, Failed> {
+    let object = bucket.object(key);
+    let range = range.map(|range| match range.end.saturating_sub(1) {
+        // Beyond what S3 counts there is nothing.
+        last if last > i64::MAX as u64 => format!("bytes={}-", range.start),
+        last => format!("bytes={}-{last}", range.start),
+    });
+    let ask = |client: aws_sdk_s3::Client| {
+        let get = client.get_object().bucket(&bucket.name).key(&object);
+        get.set_range(range.clone()).set_if_match(tag.map(|tag| tag.0.clone())).send()
+    };
+    bucket.ask(ask).await
+}
+
+/// Returns which bytes of an object an answer has, and the size of the whole.
+pub(super) fn extent(answer: &GetObjectOutput, start: u64, ranged: bool) -> Result<(Range<u64>, u64), String> {
+    let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
+    let length = length.ok_or("its store does not say how long it is")?;
+    if !ranged {
+        return Ok((0..length, length));
+    }
+    let told = answer.content_range().ok_or("its store gives the whole for a range")?;
+    let parts = told.strip_prefix("bytes ").and_then(|told| told.split_once('/'));
+    let parts =
+        parts.and_then(|(range, size)| Some((range.split_once('-')?.0.parse::<u64>().ok()?, size.parse().ok()?)));
+    match parts {
+        Some((first, size)) if first == start && start.checked_add(length).is_some_and(|end| end <= size) => {
+            Ok((start..start + length, size))
+        }
+        _ => Err(format!("its store gives {told} for a range from {start}")),
+    }
+}
+
+/// Reads the attributes in user metadata. What makes no sense was not written by this program and counts as nothing.
+fn attributes<'m>(metadata: impl Fn(&str) -> Option<&'m str>) -> Attributes {
+    Attributes {
+        sha256: metadata(SHA256).and_then(|text| text.parse().ok()),
+        mode: metadata(MODE).and_then(|text| text.parse().ok()),
+    }
+}
+
+fn length(told: Option<i64>) -> u64 {
+    told.and_then(|length| u64::try_from(length).ok()).unwrap_or(0)
+}

@@ -1,0 +1,123 @@
+//! An S3 of this project's own, in this process: atomic, and stricter than the real one. A listing has two names a page, an ETag is no
+//! digest, a lost race is answered in each way that S3 has, and some conditional writes meet a conflict although nobody is in their way.
+
+mod service;
+mod shelf;
+mod wire;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use metalogic::store::s3::{Reach, S3Store};
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+
+pub use shelf::Stored;
+pub use wire::{Act, Fault};
+
+use service::Service;
+use shelf::Shelf;
+use wire::Wire;
+
+pub const BUCKET: &str = "dev-bucket";
+pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
+pub const SECRET_KEY: &str = "not-much-of-a-secret";
+pub const REGION: &str = "eu-north-1";
+
+/// A running service. It ends when this is dropped.
+pub struct Fake {
+    shelf: Arc<Mutex<Shelf>>,
+    wire: Arc<Wire>,
+    pub endpoint: String,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Fake {
+    pub async fn start() -> Self {
+        let shelf = Arc::new(Mutex::new(Shelf::default()));
+        let mut builder = S3ServiceBuilder::new(Service { shelf: Arc::clone(&shelf) });
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let wire = Arc::new(Wire::new(builder.build()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(wire::serve(listener, Arc::clone(&wire)));
+        Self { shelf, wire, endpoint, server }
+    }
+
+    pub fn reach(&self) -> Reach {
+        Reach {
+            endpoint: self.endpoint.clone(),
+            region: REGION.to_owned(),
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+        }
+    }
+
+    pub fn store(&self, prefix: &str) -> S3Store {
+        self.store_with(prefix, Duration::from_secs(30))
+    }
+
+    pub fn store_with(&self, prefix: &str, timeout: Duration) -> S3Store {
+        S3Store::reached(BUCKET, prefix, timeout, self.reach())
+    }
+
+    /// Has some of the next requests go wrong.
+    pub fn fault(&self, fault: Fault) {
+        self.wire.faults().push(fault);
+    }
+
+    /// Returns the requests that came, as `PUT /bucket/key?query`, and forgets them.
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.wire.requests.lock().unwrap())
+    }
+
+    /// Says whether a request came whose line has this in it.
+    pub fn seen(&self, word: &str) -> bool {
+        self.wire.requests.lock().unwrap().iter().any(|line| line.contains(word))
+    }
+
+    /// Has no more requests go wrong.
+    pub fn mend(&self) {
+        self.wire.faults().clear();
+    }
+
+    /// Puts an object under any key, as another program could.
+    pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) {
+        self.shelf().place(key, Stored { bytes: bytes.into(), ..Stored::default() });
+    }
+
+    pub fn object(&self, key: &str) -> Option<Stored> {
+        self.shelf().objects.get(key).cloned()
+    }
+
+    /// Returns every key in the bucket.
+    pub fn keys(&self) -> Vec<String> {
+        self.shelf().objects.keys().cloned().collect()
+    }
+
+    /// Returns how many uploads were begun and neither completed nor aborted.
+    pub fn uploads(&self) -> usize {
+        self.shelf().uploads.len()
+    }
+
+    /// Returns how many uploads were begun in all.
+    pub fn uploads_begun(&self) -> usize {
+        self.shelf().begun
+    }
+
+    /// Has no more conflicts come where nobody is in the way.
+    pub fn calm(&self) {
+        self.shelf().calm = true;
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
