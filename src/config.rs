@@ -266,14 +266,22 @@ impl Config {
         if let Location::Local(directory) = &mut place.location {
             *directory = direct(directory);
         }
-        let store: Arc<dyn Store> = match &place.location {
+        let store = self.open(&place.location)?;
+        Ok((store, place))
+    }
+
+    /// Returns the store at a location, which need not be the one that is configured.
+    ///
+    /// # Errors
+    /// [`ConfigError::NotADirectory`].
+    pub fn open(&self, location: &Location) -> Result<Arc<dyn Store>, ConfigError> {
+        Ok(match location {
             Location::Local(directory) if directory.exists() && !directory.is_dir() => {
                 return Err(ConfigError::NotADirectory(directory.clone()));
             }
             Location::Local(directory) => Arc::new(DirectoryStore::with_patience(directory, self.limits.timeout)),
             Location::S3 { bucket, prefix } => Arc::new(S3Store::new(bucket, prefix, self.limits.timeout)),
-        };
-        Ok((store, place))
+        })
     }
 
     /// Returns the projects that the run is limited to; none for no limit.
