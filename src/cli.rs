@@ -1,6 +1,7 @@
 //! The command line: arguments, dispatch, and how every command begins and ends.
 
 mod completions;
+mod doctor;
 mod fetch;
 mod help;
 mod init;
@@ -92,6 +93,7 @@ enum Command {
     Show(show::Arguments),
     Fetch(fetch::Arguments),
     Registry(registry::Arguments),
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -190,6 +192,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Show(arguments) => show::run(session, &arguments).await,
         Command::Fetch(arguments) => fetch::run(session, arguments).await,
         Command::Registry(arguments) => registry::run(session, &arguments).await,
+        Command::Doctor(arguments) => doctor::run(session, &arguments).await,
         Command::Completions(arguments) => completions::run(session, &arguments),
     }
 }

@@ -123,6 +123,8 @@ pub struct StorePlace {
     pub location: Location,
     /// Whether nothing was configured, so that it is the embedded default.
     pub embedded: bool,
+    /// Who said so: a flag, a variable, a key, or the embedded default.
+    pub setting: String,
 }
 
 impl Config {
@@ -228,7 +230,7 @@ impl Config {
     pub fn store_place(&self) -> Result<StorePlace, ConfigError> {
         let configured = |setting: &str, text: &str, base: &Path| {
             let location = locate(setting, text, base)?;
-            Ok(StorePlace { location, embedded: false })
+            Ok(StorePlace { location, embedded: false, setting: setting.to_owned() })
         };
         if let Some((setting, text)) = self.told(self.flags.store.as_deref(), &STORE)? {
             return configured(setting, &text, &self.directory);
@@ -242,7 +244,7 @@ impl Config {
         match self.repository()? {
             Some(repository) => {
                 let location = Location::Local(repository.common_directory().join("metalogic"));
-                Ok(StorePlace { location, embedded: true })
+                Ok(StorePlace { location, embedded: true, setting: "the embedded default".to_owned() })
             }
             None => Err(ConfigError::NoStore),
         }
@@ -280,8 +282,14 @@ impl Config {
                 return Err(ConfigError::NotADirectory(directory.clone()));
             }
             Location::Local(directory) => Arc::new(DirectoryStore::with_patience(directory, self.limits.timeout)),
-            Location::S3 { bucket, prefix } => Arc::new(S3Store::new(bucket, prefix, self.limits.timeout)),
+            Location::S3 { bucket, prefix } => Arc::new(self.bucket(bucket, prefix)),
         })
+    }
+
+    /// Returns the store in a bucket, below a prefix.
+    #[must_use]
+    pub fn bucket(&self, bucket: &str, prefix: &str) -> S3Store {
+        S3Store::new(bucket, prefix, self.limits.timeout)
     }
 
     /// Returns the projects that the run is limited to; none for no limit.

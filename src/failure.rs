@@ -6,6 +6,7 @@ use std::error::Error;
 
 use crate::ancestry::AncestryError;
 use crate::config::ConfigError;
+use crate::doctor::DoctorError;
 use crate::fetch::FetchError;
 use crate::files::MeasureError;
 use crate::git::GitError;
@@ -121,6 +122,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, conflict))
         .or_else(|| of(error, fetch))
         .or_else(|| of(error, exists))
+        .or_else(|| of(error, doctor))
         .or_else(|| of(error, ended))
 }
 
@@ -382,5 +384,18 @@ fn fetch(error: &FetchError) -> Verdict {
         }
         FetchError::Target { source, .. } => local(source),
         FetchError::Store { source, .. } => store(source),
+    }
+}
+
+fn doctor(error: &DoctorError) -> Verdict {
+    let unfit = "keep artifacts in a store that heeds conditions, as S3 itself does: in this one writers destroy what others wrote";
+    match error {
+        DoctorError::Store(source) => store(source),
+        DoctorError::Ignored { .. } | DoctorError::Raced { .. } => advised(Kind::Configuration, unfit),
+        DoctorError::Altered => advised(Kind::Integrity, "trust nothing that lies there"),
+        DoctorError::Unlisted => advised(
+            Kind::Configuration,
+            "ask the store itself rather than a cache or a replica before it: a build that is not listed is not found",
+        ),
     }
 }

@@ -167,6 +167,21 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
+/// Removes a directory with all that lies in it, and those that are then empty above it, up to and with `top`.
+///
+/// # Errors
+/// The system's, where the directory itself cannot be removed.
+pub fn remove_tree(path: &Path, top: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let above = path.ancestors().skip(1).take_while(|above| above.starts_with(top));
+    // One that is not empty is somebody's.
+    above.map(std::fs::remove_dir).take_while(Result::is_ok).for_each(drop);
+    Ok(())
+}
+
 /// Writes a new file, never over an existing one.
 ///
 /// # Errors

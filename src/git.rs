@@ -251,6 +251,12 @@ impl fmt::Debug for Repository {
     }
 }
 
+/// Returns the version of the `git` program; none where there is none, which is needed only for what the library cannot read.
+#[must_use]
+pub fn program_version() -> Option<String> {
+    Program::at(Path::new(".")).version().ok()
+}
+
 /// Returns all values of a setting in the user's and the system's configuration, in git's order.
 ///
 /// # Errors

@@ -29,6 +29,7 @@ pub mod world;
 // Floor 7, the walk along history.
 pub mod walk;
 // Floor 8, flows: one use case each.
+pub mod doctor;
 pub mod fetch;
 pub mod resolve;
 pub mod show;

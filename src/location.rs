@@ -76,6 +76,18 @@ impl Location {
         }
     }
 
+    /// Returns the location of what lies below this one, where `path` is relative, has no `..`, and no slash at its ends.
+    #[must_use]
+    pub fn below(&self, path: &str) -> Self {
+        match self {
+            Self::Local(directory) => Self::Local(directory.join(path)),
+            Self::S3 { bucket, prefix } if prefix.is_empty() => {
+                Self::S3 { bucket: bucket.clone(), prefix: path.to_owned() }
+            }
+            Self::S3 { bucket, prefix } => Self::S3 { bucket: bucket.clone(), prefix: format!("{prefix}/{path}") },
+        }
+    }
+
     /// Reads what follows `s3://` (source of the bucket's rules: "General purpose bucket naming rules").
     fn s3(rest: &str) -> Result<Self, LocationError> {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));

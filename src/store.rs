@@ -65,6 +65,24 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Deletes an object. To delete what does not exist is success.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
+
+    /// Says which conditions of a put the store keeps. Where nobody vouches for them they are tried, on an object that is there for
+    /// nothing else.
+    async fn guarantees(&self) -> Result<Guarantees, StoreError>;
+}
+
+/// Says which conditions of a put a store keeps: without them writers destroy what others wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarantees {
+    /// Whether [`Condition::Absent`] is kept.
+    pub create_only: bool,
+    /// Whether [`Condition::Matches`] is kept.
+    pub compare_and_swap: bool,
+}
+
+impl Guarantees {
+    /// What the protocol needs.
+    pub const ALL: Self = Self { create_only: true, compare_and_swap: true };
 }
 
 /// Holds the opaque tag of one version of an object: it is compared and never computed by a caller.

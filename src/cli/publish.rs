@@ -47,8 +47,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let catalog = session.catalog(&ports, commit).await?;
     let items = items(&arguments.files)?;
     let dirty = dirty(session, commit)?;
-    let published = publish::publish(session.world(&ports), &catalog, commit, &items, arguments.dry_run).await;
-    let published = published.map_err(all_of)?;
+    let publishing = publish::publish(session.world(&ports), &catalog, commit, &items, arguments.dry_run);
+    let published = session.writing(&ports, arguments.dry_run, publishing).await.map_err(all_of)?;
 
     if arguments.dry_run {
         published.uploaded.iter().for_each(|name| session.report.log(&format!("would publish {name}")));

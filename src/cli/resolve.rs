@@ -29,7 +29,9 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let ports = session.ports()?;
     let catalog = session.catalog(&ports, commit).await?;
     let keep = if arguments.rebuild { Keep::OnlyFound } else { Keep::Everything };
-    let answer = session.resolve(&ports, commit, &catalog.vocabulary(), keep, arguments.dry_run).await?;
+    let vocabulary = catalog.vocabulary();
+    let resolving = session.resolve(&ports, commit, &vocabulary, keep, arguments.dry_run);
+    let answer = session.writing(&ports, arguments.dry_run, resolving).await?;
     let missing: Vec<String> = catalog.counted(&answer.missing).iter().map(ToString::to_string).collect();
     if !missing.is_empty() {
         session.report.note(&format!("missing still: {}", missing.join(", ")));

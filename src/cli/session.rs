@@ -2,7 +2,10 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::{Either, select};
+use futures::pin_mut;
 use serde_json::{Value, json};
 
 use crate::address::Commit;
@@ -15,8 +18,11 @@ use crate::location::Location;
 use crate::metalogic::{Keep, Vocabulary};
 use crate::report::Report;
 use crate::resolve::{self, Answer, Question, ResolveError};
-use crate::store::Store;
+use crate::store::{Guarantees, Store};
 use crate::world::World;
+
+/// How long a command that has done its work waits for the store's answer whether it keeps conditions.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Holds what a command works with.
 pub(crate) struct Session {
@@ -60,6 +66,37 @@ impl Session {
     pub(crate) fn world<'a>(&'a self, ports: &'a Ports) -> World<'a> {
         let limits = self.config.limits();
         World { store: &*ports.store, ancestry: &*ports.ancestry, observer: &self.observer, limits }
+    }
+
+    /// Does what writes, and warns where the store does not keep the conditions that keep writers from each other's work.
+    pub(crate) async fn writing<T>(&self, ports: &Ports, dry_run: bool, act: impl Future<Output = T>) -> T {
+        if dry_run {
+            return act.await;
+        }
+        let warn = async {
+            // Where nothing can be told, what is written meets the same trouble and tells it.
+            let Ok(kept) = ports.store.guarantees().await else { return };
+            let unkept: &[&str] = match kept {
+                Guarantees { create_only: true, compare_and_swap: true } => return,
+                Guarantees { create_only: false, compare_and_swap: true } => &["create-only puts"],
+                Guarantees { create_only: true, compare_and_swap: false } => &["compare-and-swap"],
+                Guarantees { .. } => &["create-only puts", "compare-and-swap"],
+            };
+            self.report.warning(&format!(
+                "the store {} does not heed the conditions of writes ({}): those who write at once destroy what others \
+                 wrote. `metalogic doctor` shows it",
+                ports.store.root(),
+                unkept.join(", ")
+            ));
+        };
+        pin_mut!(act, warn);
+        match select(act, warn).await {
+            Either::Left((done, warning)) => {
+                drop(tokio::time::timeout(GRACE, warning).await);
+                done
+            }
+            Either::Right(((), act)) => act.await,
+        }
     }
 
     /// Returns the commit that a revision names, HEAD when there is none.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cli::session::{Session, conclude};
+use crate::config::ConfigError;
 use crate::stub::{self, Stub};
 
 /// Make sure that commits have a metafile
@@ -34,13 +35,17 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     }
     let ports = session.ports()?;
     let mut stubs = Vec::new();
-    for commit in stub::oldest_first(session.world(&ports), &commits) {
-        session.warn_of_pull_request(commit)?;
-        match stub::stub(session.world(&ports), commit, arguments.dry_run).await {
-            Ok(stub) => stubs.push(stub),
-            Err(error) => errors.push(error.into()),
+    let stubbing = async {
+        for commit in stub::oldest_first(session.world(&ports), &commits) {
+            session.warn_of_pull_request(commit)?;
+            match stub::stub(session.world(&ports), commit, arguments.dry_run).await {
+                Ok(stub) => stubs.push(stub),
+                Err(error) => errors.push(error.into()),
+            }
         }
-    }
+        Ok::<(), ConfigError>(())
+    };
+    session.writing(&ports, arguments.dry_run, stubbing).await?;
     for Stub { commit, created, .. } in &stubs {
         let outcome = match (created, arguments.dry_run) {
             (true, false) => "stubbed",

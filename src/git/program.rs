@@ -40,6 +40,12 @@ impl Program {
         Self { directory: directory.to_owned() }
     }
 
+    /// Returns what the program says of its version.
+    pub(super) fn version(&self) -> Result<String, ProgramError> {
+        let told = succeed(&mut self.command("version"))?;
+        Ok(String::from_utf8_lossy(&told).trim().trim_start_matches("git version ").to_owned())
+    }
+
     /// Finds the repository; none where git finds none.
     pub(super) fn places(&self) -> Result<Option<Places>, ProgramError> {
         // Git tells the top last, since that fails in a bare repository and inside `.git`.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag};
+use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
 use crate::address::Commit;
 use crate::location::file_url;
 use crate::metalogic::Listing;
@@ -97,5 +97,9 @@ impl Store for DirectoryStore {
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         let (site, key) = (Arc::clone(&self.site), key.clone());
         task::run(key.to_string(), move |task| write::delete(task, &site, &key)).await
+    }
+
+    async fn guarantees(&self) -> Result<Guarantees, StoreError> {
+        Ok(Guarantees::ALL)
     }
 }

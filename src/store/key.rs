@@ -14,6 +14,8 @@ pub enum Key {
     Metafile(Commit),
     /// The registry that a team keeps in its store: `artifacts.toml`.
     Registry,
+    /// The object with which it is tried whether the store keeps conditions: `builds/.conditions`.
+    Conditions,
 }
 
 impl fmt::Display for Key {
@@ -22,6 +24,7 @@ impl fmt::Display for Key {
             Self::Artifact(commit, name) => write!(f, "{}{name}", commit.address()),
             Self::Metafile(commit) => write!(f, "{}{METAFILE}", commit.address()),
             Self::Registry => f.write_str("artifacts.toml"),
+            Self::Conditions => f.write_str("builds/.conditions"),
         }
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 
-use super::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag, Upload, source};
+use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag, Upload, source};
 use crate::address::Commit;
 use crate::metalogic::Listing;
 
@@ -161,6 +161,10 @@ impl Store for MemoryStore {
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.shelf().objects.remove(&key.to_string());
         Ok(())
+    }
+
+    async fn guarantees(&self) -> Result<Guarantees, StoreError> {
+        Ok(Guarantees::ALL)
     }
 }
 

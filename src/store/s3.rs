@@ -5,10 +5,12 @@ mod bucket;
 mod client;
 mod copy;
 mod failed;
+mod guarantees;
 mod meter;
 mod multipart;
 mod pieces;
 mod read;
+mod survey;
 mod write;
 
 use std::fmt;
@@ -19,12 +21,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag};
+use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
 use crate::address::Commit;
 use crate::metalogic::Listing;
 use bucket::Bucket;
 
 pub use multipart::settle;
+pub use survey::{Deed, Lifecycle, Rule, Survey, Uploads, Versioning};
 
 /// Keeps objects in a bucket, below a prefix. What any other client puts there counts.
 ///
@@ -55,6 +58,11 @@ impl S3Store {
     #[must_use]
     pub fn new(bucket: &str, prefix: &str, timeout: Duration) -> Self {
         Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, None)) }
+    }
+
+    /// Looks at the bucket itself: what its keepers have set up, as far as that may be asked.
+    pub async fn survey(&self) -> Survey {
+        survey::survey(&self.bucket).await
     }
 
     /// Makes a store whose service is reached as told, whatever the environment and the profiles of this machine say.
@@ -112,5 +120,9 @@ impl Store for S3Store {
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         write::delete(&self.bucket, key).await
+    }
+
+    async fn guarantees(&self) -> Result<Guarantees, StoreError> {
+        guarantees::guarantees(&self.bucket).await
     }
 }

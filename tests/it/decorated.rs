@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
-use metalogic::store::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag};
+use metalogic::store::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
 
 /// Is told of operations; an operation takes place when `before` has returned.
 #[async_trait]
@@ -88,5 +88,9 @@ impl<S: Store> Store for Decorated<S> {
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.watched(format!("delete {key}"), self.inner.delete(key)).await
+    }
+
+    async fn guarantees(&self) -> Result<Guarantees, StoreError> {
+        self.watched("guarantees".to_owned(), self.inner.guarantees()).await
     }
 }

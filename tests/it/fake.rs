@@ -6,14 +6,14 @@ mod shelf;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use metalogic::store::s3::{Reach, S3Store};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 
-pub use shelf::Stored;
+pub use shelf::{Setup, Stored};
 pub use wire::{Act, Fault};
 
 use service::Service;
@@ -104,6 +104,34 @@ impl Fake {
     /// Returns how many uploads were begun in all.
     pub fn uploads_begun(&self) -> usize {
         self.shelf().begun
+    }
+
+    /// Takes conditions of writes and does not heed them: `If-None-Match`, `If-Match`.
+    pub fn heed_not(&self, if_none_match: bool, if_match: bool) {
+        self.shelf().heedless = (if_none_match, if_match);
+    }
+
+    /// Changes what the bucket's keepers have set up.
+    pub fn set_up(&self, change: impl FnOnce(&mut Setup)) {
+        change(&mut self.shelf().setup);
+    }
+
+    /// Makes every upload that is under way older.
+    pub fn age_uploads(&self, days: u64) {
+        let begun = SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60);
+        self.shelf().uploads.values_mut().for_each(|upload| upload.begun = begun.into());
+    }
+
+    /// Begins an upload and forgets it, as a killed process does.
+    pub fn plant_upload(&self, key: &str) {
+        let upload = shelf::Upload {
+            key: key.to_owned(),
+            draft: Stored::default(),
+            parts: std::collections::BTreeMap::new(),
+            spoiled: false,
+            begun: SystemTime::now().into(),
+        };
+        self.shelf().uploads.insert(format!("planted {key}"), upload);
     }
 
     /// Has no more conflicts come where nobody is in the way.

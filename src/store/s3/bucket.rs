@@ -103,8 +103,23 @@ impl Bucket {
     async fn client(&self) -> &Client {
         match self.moved.get() {
             Some(moved) => moved,
-            None => &self.first.get_or_init(|| client::build(self.timeout, self.reach.clone())).await.client,
+            None => &self.access().await.client,
         }
+    }
+
+    async fn access(&self) -> &Access {
+        self.first.get_or_init(|| client::build(self.timeout, self.reach.clone())).await
+    }
+
+    /// Returns the service's URL, where it is not where AWS has it.
+    pub(super) async fn endpoint(&self) -> Option<&str> {
+        self.access().await.endpoint.as_deref()
+    }
+
+    /// Returns the region that requests were first signed for, and the one that the bucket turned out to be in.
+    pub(super) async fn regions(&self) -> (String, Option<String>) {
+        let region = |client: &Client| client.config().region().map_or_else(String::new, ToString::to_string);
+        (region(&self.access().await.client), self.moved.get().map(region))
     }
 
     /// Returns the error that a failure of something asked about a key or an address is.

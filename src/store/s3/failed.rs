@@ -98,6 +98,11 @@ impl Failed {
         matches!((self.status, self.code.as_str()), (404, "NoSuchKey" | "NotFound"))
     }
 
+    /// Says that S3 has this word for the error.
+    pub(super) fn says(&self, code: &str) -> bool {
+        self.code == code
+    }
+
     /// Says that the bytes asked for lie beyond the object's end.
     pub(super) fn is_beyond(&self) -> bool {
         self.status == 416

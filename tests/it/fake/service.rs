@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -9,8 +10,8 @@ use s3s::checksum::ChecksumHasher;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::BUCKET;
 use super::shelf::{Expected, Shelf, Stored, Upload};
+use super::{BUCKET, REGION};
 
 /// How many names a page of a listing has.
 const PAGE: usize = 2;
@@ -206,7 +207,13 @@ impl S3 for Service {
             cache_control: req.input.cache_control,
             ..Stored::default()
         };
-        let upload = Upload { key: req.input.key, draft, parts: BTreeMap::new(), spoiled: false };
+        let upload = Upload {
+            key: req.input.key,
+            draft,
+            parts: BTreeMap::new(),
+            spoiled: false,
+            begun: SystemTime::now().into(),
+        };
         shelf.uploads.insert(id.clone(), upload);
         shelf.begun += 1;
         answer(CreateMultipartUploadOutput { upload_id: Some(id), ..Default::default() })
@@ -278,5 +285,60 @@ impl S3 for Service {
         let gone = self.shelf(&req.input.bucket)?.uploads.remove(&req.input.upload_id);
         gone.ok_or_else(|| s3_error!(NoSuchUpload))?;
         answer(AbortMultipartUploadOutput::default())
+    }
+
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        drop(self.shelf(&req.input.bucket)?);
+        answer(HeadBucketOutput { bucket_region: Some(REGION.to_owned()), ..Default::default() })
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        req: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let shelf = self.shelf(&req.input.bucket)?;
+        let prefix = req.input.prefix.unwrap_or_default();
+        let below = shelf.uploads.iter().filter(|(_, upload)| upload.key.starts_with(&prefix));
+        let uploads = below.map(|(id, upload)| MultipartUpload {
+            key: Some(upload.key.clone()),
+            upload_id: Some(id.clone()),
+            initiated: Some(upload.begun.clone()),
+            ..Default::default()
+        });
+        answer(ListMultipartUploadsOutput { uploads: Some(uploads.collect()), ..Default::default() })
+    }
+
+    async fn get_bucket_lifecycle_configuration(
+        &self,
+        req: S3Request<GetBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
+        let rules = self.shelf(&req.input.bucket)?.setup.rules.clone();
+        if rules.is_empty() {
+            return Err(s3_error!(NoSuchLifecycleConfiguration));
+        }
+        answer(GetBucketLifecycleConfigurationOutput { rules: Some(rules), ..Default::default() })
+    }
+
+    async fn get_bucket_versioning(
+        &self,
+        req: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        let versioned = self.shelf(&req.input.bucket)?.setup.versioned;
+        let status = versioned.then(|| BucketVersioningStatus::from_static(BucketVersioningStatus::ENABLED));
+        answer(GetBucketVersioningOutput { status, ..Default::default() })
+    }
+
+    async fn get_public_access_block(
+        &self,
+        req: S3Request<GetPublicAccessBlockInput>,
+    ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
+        let on = Some(!self.shelf(&req.input.bucket)?.setup.open);
+        let set = PublicAccessBlockConfiguration {
+            block_public_acls: on,
+            ignore_public_acls: on,
+            block_public_policy: Some(true),
+            restrict_public_buckets: Some(true),
+        };
+        answer(GetPublicAccessBlockOutput { public_access_block_configuration: Some(set) })
     }
 }

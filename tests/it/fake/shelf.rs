@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use s3s::dto::{ETag, ETagCondition};
+use s3s::dto::{ETag, ETagCondition, LifecycleRule, Timestamp};
 use s3s::{S3Error, S3Result, s3_error};
 
 /// Some conditional writes meet a conflict although nothing is in their way: each one of so many.
@@ -27,6 +27,7 @@ pub struct Upload {
     pub parts: BTreeMap<i32, (Bytes, String)>,
     /// Whether a refused completion has spoiled it.
     pub spoiled: bool,
+    pub begun: Timestamp,
 }
 
 #[derive(Default)]
@@ -35,9 +36,20 @@ pub struct Shelf {
     pub uploads: BTreeMap<String, Upload>,
     pub begun: usize,
     pub calm: bool,
+    /// Whether conditions are taken and not heeded, as some services do: `If-None-Match`, `If-Match`.
+    pub heedless: (bool, bool),
+    pub setup: Setup,
     versions: u64,
     conditional: usize,
     refusals: usize,
+}
+
+/// What the bucket's keepers have set up.
+#[derive(Default)]
+pub struct Setup {
+    pub rules: Vec<LifecycleRule>,
+    pub versioned: bool,
+    pub open: bool,
 }
 
 /// The condition of a write.
@@ -70,11 +82,13 @@ impl Shelf {
         let stands = self.objects.get(key).map(|stored| stored.etag.as_str());
         let if_none_match = match &expected.if_none_match {
             None => true,
+            Some(_) if self.heedless.0 => true,
             Some(ETagCondition::Any) => stands.is_none(),
             Some(ETagCondition::ETag(_)) => return Err(s3_error!(NotImplemented)),
         };
         let if_match = match &expected.if_match {
             None => true,
+            Some(_) if self.heedless.1 => true,
             Some(ETagCondition::Any) => stands.is_some(),
             Some(ETagCondition::ETag(tag)) => stands == Some(tag.value()),
         };
@@ -83,7 +97,8 @@ impl Shelf {
             return Err(self.refusal(vanished));
         }
         self.conditional += usize::from(expected.is_some());
-        if expected.is_some() && !self.calm && self.conditional.is_multiple_of(SPURIOUS) {
+        let calm = self.calm || self.heedless != (false, false);
+        if expected.is_some() && !calm && self.conditional.is_multiple_of(SPURIOUS) {
             return Err(s3_error!(ConditionalRequestConflict));
         }
         Ok(())
