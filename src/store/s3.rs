@@ -9,6 +9,7 @@ mod meter;
 mod multipart;
 mod pieces;
 mod read;
+mod terms;
 mod write;
 
 use std::fmt;
@@ -22,14 +23,15 @@ use bytes::Bytes;
 use super::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag};
 use crate::address::Commit;
 use crate::metalogic::Listing;
+use crate::registry::Terms;
 use bucket::Bucket;
 
 pub use multipart::settle;
 
 /// Keeps objects in a bucket, below a prefix. What any other client puts there counts.
 ///
-/// Region, credentials and endpoint are those of the AWS SDK's own settings. They are looked for when the first request is made, so a
-/// store that nobody asks costs nothing.
+/// Region, credentials, endpoint, proxies and authorities are those of the settings of the AWS CLI. They are looked for when the first
+/// request is made, so a store that nobody asks costs nothing.
 #[derive(Clone)]
 pub struct S3Store {
     bucket: Arc<Bucket>,
@@ -53,14 +55,14 @@ impl S3Store {
     ///
     /// No request is waited for longer than `timeout` without a byte having moved.
     #[must_use]
-    pub fn new(bucket: &str, prefix: &str, timeout: Duration) -> Self {
-        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, None)) }
+    pub fn new(bucket: &str, prefix: &str, timeout: Duration, terms: Terms) -> Self {
+        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, terms, None)) }
     }
 
     /// Makes a store whose service is reached as told, whatever the environment and the profiles of this machine say.
     #[must_use]
-    pub fn reached(bucket: &str, prefix: &str, timeout: Duration, reach: Reach) -> Self {
-        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, Some(reach))) }
+    pub fn reached(bucket: &str, prefix: &str, timeout: Duration, terms: Terms, reach: Reach) -> Self {
+        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, terms, Some(reach))) }
     }
 }
 

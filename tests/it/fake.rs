@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use metalogic::registry::Terms;
 use metalogic::store::s3::{Reach, S3Store};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -59,7 +60,7 @@ impl Fake {
     }
 
     pub fn store_with(&self, prefix: &str, timeout: Duration) -> S3Store {
-        S3Store::reached(BUCKET, prefix, timeout, self.reach())
+        S3Store::reached(BUCKET, prefix, timeout, Terms::default(), self.reach())
     }
 
     /// Has some of the next requests go wrong.

@@ -59,7 +59,7 @@ fn the_specified_example_is_read_in_the_authors_order() {
     let registry = parse(EXAMPLE);
     assert_eq!(registry.repository.projects, Some(vec![project("webapp")]));
     assert_eq!(registry.repository.registry, None);
-    assert_eq!(registry.store_url.as_deref(), Some("s3://dev"));
+    assert_eq!(registry.store.url.as_deref(), Some("s3://dev"));
     assert_eq!(registry.unknown_keys, []);
     assert_eq!(texts(registry.projects.keys()), ["webapp", "libs/audio"]);
     let webapp = &registry.projects[&project("webapp")];
@@ -89,7 +89,7 @@ fn everything_may_be_left_out() {
         ["", "\n\n", "# nothing\n", "[repository]\n[store]\n[projects]\n", "[projects.a]\n", "\u{feff}[store]\n"]
     {
         let registry = parse(text);
-        assert_eq!((registry.repository.projects.clone(), registry.store_url.clone()), (None, None));
+        assert_eq!((registry.repository.projects.clone(), registry.store.url.clone()), (None, None));
         assert!(registry.all_names().is_empty() && registry.retired_names().is_empty());
         assert_eq!(registry.unknown_keys, []);
     }

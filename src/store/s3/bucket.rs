@@ -14,6 +14,7 @@ use super::client::{self, Access};
 use super::failed::Failed;
 use super::meter::{self, Meter};
 use super::pieces::Room;
+use crate::registry::Terms;
 use crate::store::{Key, StoreError};
 
 /// How often something is tried when what stood in its way was gone at the next look.
@@ -23,6 +24,7 @@ pub(super) const TRIES: u32 = 6;
 pub(super) struct Bucket {
     pub(super) name: String,
     pub(super) timeout: Duration,
+    pub(super) terms: Terms,
     prefix: String,
     reach: Option<Reach>,
     first: OnceCell<Access>,
@@ -32,10 +34,11 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(name: &str, prefix: &str, timeout: Duration, reach: Option<Reach>) -> Self {
+    pub(super) fn new(name: &str, prefix: &str, timeout: Duration, terms: Terms, reach: Option<Reach>) -> Self {
         Self {
             name: name.to_owned(),
             timeout,
+            terms,
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             reach,
             first: OnceCell::new(),
@@ -72,7 +75,7 @@ impl Bucket {
         F: Future<Output = Result<T, SdkError<E>>>,
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let client = self.client().await;
+        let client = self.client().await?;
         let failed = match self.once(meter, send(client.clone())).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
@@ -100,11 +103,13 @@ impl Bucket {
         }
     }
 
-    async fn client(&self) -> &Client {
-        match self.moved.get() {
-            Some(moved) => moved,
-            None => &self.first.get_or_init(|| client::build(self.timeout, self.reach.clone())).await.client,
+    async fn client(&self) -> Result<&Client, Failed> {
+        if let Some(moved) = self.moved.get() {
+            return Ok(moved);
         }
+        let build = || client::build(self.timeout, self.reach.clone(), &self.terms);
+        let access = self.first.get_or_try_init(build).await.map_err(|error| Failed::of_settings(&error))?;
+        Ok(&access.client)
     }
 
     /// Returns the error that a failure of something asked about a key or an address is.
