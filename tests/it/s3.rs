@@ -1,6 +1,9 @@
 //! What is special about S3: parts, broken connections, headers, and a service that says no.
 
+mod credentials;
 mod program;
+mod settings;
+mod terms;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,9 +7,11 @@ use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
 
 use super::connection::Connections;
-use super::settings::Settings;
+use super::settings::{Settings, variable};
 
 const CONTAINER: &str = "EcsContainer";
 const INSTANCE: &str = "Ec2InstanceMetadata";
@@ -33,9 +35,44 @@ pub(super) fn chain(
         .with_custom_provider(INSTANCE, instance());
     let chain = CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
         .or_else("Profile", profile.build())
-        .or_else("WebIdentityToken", WebIdentityTokenCredentialsProvider::builder().configure(&config).build())
+        .or_else(
+            "WebIdentityToken",
+            WebIdentity(WebIdentityTokenCredentialsProvider::builder().configure(&config).build()),
+        )
         .or_else(CONTAINER, container());
     if settings.wants_instance() || is_instance() { chain.or_else(INSTANCE, instance()) } else { chain }
+}
+
+/// Exchanges a token for keys, and says what is missing for that: the SDK does not name the file that it does not find.
+#[derive(Debug)]
+struct WebIdentity(WebIdentityTokenCredentialsProvider);
+
+impl WebIdentity {
+    const FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    const ROLE: &str = "AWS_ROLE_ARN";
+
+    fn expect_settings() -> Result<(), CredentialsError> {
+        let unset = || CredentialsError::not_loaded("no web identity is configured");
+        let file = variable(Self::FILE).ok_or_else(unset)?;
+        let problem = match std::fs::File::open(&file) {
+            Ok(_) if variable(Self::ROLE).is_some() => return Ok(()),
+            Ok(_) => format!("{} is set, and {} is not", Self::FILE, Self::ROLE),
+            Err(error) => format!("{} is {file:?}, which cannot be read ({error})", Self::FILE),
+        };
+        Err(CredentialsError::invalid_configuration(problem))
+    }
+}
+
+impl ProvideCredentials for WebIdentity {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        match Self::expect_settings() {
+            Ok(()) => self.0.provide_credentials(),
+            Err(error) => future::ProvideCredentials::ready(Err(error)),
+        }
+    }
 }
 
 /// Says whether this machine is one of EC2's, by what its firmware says (source: "Detect whether a host is an EC2 instance").

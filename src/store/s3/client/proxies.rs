@@ -90,7 +90,10 @@ impl Target {
         let (name, port) = split(entry);
         let name = name.strip_prefix('*').unwrap_or(name).trim_start_matches('.').to_ascii_lowercase();
         let here = port.is_none_or(|port| port.parse() == Ok(self.port));
-        let below = || self.host.strip_suffix(&name).is_some_and(|left| left.ends_with('.'));
+        let below = || {
+            let left = self.host.strip_suffix(&name);
+            left.is_some_and(|left| left.ends_with('.')) && self.host.parse::<IpAddr>().is_err()
+        };
         here && !name.is_empty() && (self.host == name || below())
     }
 

@@ -131,12 +131,14 @@ impl Settings {
 
     /// Returns the service's URL, where it is not where AWS has it.
     pub(super) fn endpoint(&self, shared: &SdkConfig) -> Result<Option<String>, SettingError> {
-        let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-        let of_s3 = key.ok().and_then(|key| shared.service_config()?.load_config(key));
-        let of_all = || shared.endpoint_url().map(str::to_owned);
-        let Some(value) = of_s3.filter(|url| !url.is_empty()).or_else(of_all).filter(|url| !url.is_empty()) else {
-            return Ok(None);
+        let told = |variable: &str| {
+            let key = ServiceConfigKey::builder().service_id("S3").env(variable).profile("endpoint_url").build();
+            shared.service_config()?.load_config(key.ok()?)
         };
+        // What is ignored is not told. A variable that is set to nothing hides the others from the SDK.
+        let Some(first) = told("AWS_ENDPOINT_URL") else { return Ok(None) };
+        let rest = || variable("AWS_ENDPOINT_URL").or_else(|| told("")).filter(|url| !url.is_empty());
+        let Some(value) = Some(first).filter(|url| !url.is_empty()).or_else(rest) else { return Ok(None) };
         let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
         if rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')) {
             return Ok(Some(value));
@@ -171,7 +173,7 @@ impl Settings {
 }
 
 /// Returns a variable's value; one that is set to nothing counts as not set.
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?.to_string_lossy().into_owned();
     (!value.is_empty()).then_some(value)
 }
