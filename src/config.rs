@@ -10,7 +10,7 @@ use crate::address::Commit;
 use crate::ancestry::{Ancestry, NoHistory};
 use crate::git::{self, GitError, Repository};
 use crate::location::{Location, LocationError};
-use crate::registry::{ProjectName, RegistryError};
+use crate::registry::{ProjectName, RegistryError, Terms};
 use crate::store::Store;
 use crate::store::directory::DirectoryStore;
 use crate::store::s3::S3Store;
@@ -121,6 +121,8 @@ pub struct Config {
 pub struct StorePlace {
     /// Where it is.
     pub location: Location,
+    /// On what terms, where it is in a bucket.
+    pub terms: Terms,
     /// Whether nothing was configured, so that it is the embedded default.
     pub embedded: bool,
     /// Who said so: a flag, a variable, a key, or the embedded default.
@@ -230,7 +232,8 @@ impl Config {
     pub fn store_place(&self) -> Result<StorePlace, ConfigError> {
         let configured = |setting: &str, text: &str, base: &Path| {
             let location = locate(setting, text, base)?;
-            Ok(StorePlace { location, embedded: false, setting: setting.to_owned() })
+            let terms = self.own_terms(&location)?.unwrap_or_default();
+            Ok(StorePlace { location, terms, embedded: false, setting: setting.to_owned() })
         };
         if let Some((setting, text)) = self.told(self.flags.store.as_deref(), &STORE)? {
             return configured(setting, &text, &self.directory);
@@ -238,13 +241,17 @@ impl Config {
         if let Some(text) = self.git_settings(&STORE)?.pop() {
             return configured("git config metalogic.store", &text, &self.base()?);
         }
-        if let Some((url, name, base)) = self.store_in_registry()? {
-            return configured(&format!("[store] url in {name}"), &url, &base);
+        if let Some((table, name, base)) = self.store_in_registry()? {
+            let setting = format!("[store] url in {name}");
+            let location = locate(&setting, table.url.as_deref().unwrap_or_default(), &base)?;
+            let terms = self.own_terms(&location)?.unwrap_or(table.terms);
+            return Ok(StorePlace { location, terms, embedded: false, setting });
         }
         match self.repository()? {
             Some(repository) => {
                 let location = Location::Local(repository.common_directory().join("metalogic"));
-                Ok(StorePlace { location, embedded: true, setting: "the embedded default".to_owned() })
+                let setting = "the embedded default".to_owned();
+                Ok(StorePlace { location, terms: Terms::default(), embedded: true, setting })
             }
             None => Err(ConfigError::NoStore),
         }
@@ -268,28 +275,28 @@ impl Config {
         if let Location::Local(directory) = &mut place.location {
             *directory = direct(directory);
         }
-        let store = self.open(&place.location)?;
+        let store = self.open(&place.location, &place.terms)?;
         Ok((store, place))
     }
 
-    /// Returns the store at a location, which need not be the one that is configured.
+    /// Returns the store at a location, which need not be the one that is configured. A directory has no terms.
     ///
     /// # Errors
     /// [`ConfigError::NotADirectory`].
-    pub fn open(&self, location: &Location) -> Result<Arc<dyn Store>, ConfigError> {
+    pub fn open(&self, location: &Location, terms: &Terms) -> Result<Arc<dyn Store>, ConfigError> {
         Ok(match location {
             Location::Local(directory) if directory.exists() && !directory.is_dir() => {
                 return Err(ConfigError::NotADirectory(directory.clone()));
             }
             Location::Local(directory) => Arc::new(DirectoryStore::with_patience(directory, self.limits.timeout)),
-            Location::S3 { bucket, prefix } => Arc::new(self.bucket(bucket, prefix)),
+            Location::S3 { bucket, prefix } => Arc::new(self.bucket(bucket, prefix, terms)),
         })
     }
 
     /// Returns the store in a bucket, below a prefix.
     #[must_use]
-    pub fn bucket(&self, bucket: &str, prefix: &str) -> S3Store {
-        S3Store::new(bucket, prefix, self.limits.timeout)
+    pub fn bucket(&self, bucket: &str, prefix: &str, terms: &Terms) -> S3Store {
+        S3Store::new(bucket, prefix, self.limits.timeout, terms.clone())
     }
 
     /// Returns the projects that the run is limited to; none for no limit.

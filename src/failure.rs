@@ -246,6 +246,9 @@ fn store(error: &StoreError) -> Verdict {
             Kind::Configuration,
             "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sso login` renews a login",
         ),
+        StoreError::Settings { .. } => {
+            advised(Kind::Configuration, "correct or unset it: the names and what they mean are the AWS CLI's")
+        }
         StoreError::Unavailable { .. } => {
             advised(Kind::Unavailable, "run it again when the store answers: nothing is lost")
         }

@@ -2,6 +2,7 @@
 
 mod place;
 mod reader;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,6 +13,7 @@ use indexmap::IndexMap;
 use crate::artifact::{LONGEST_NAME, Name};
 
 pub use place::{Place, Problem};
+pub use terms::{Account, AccountError, Encryption, StorageClass, StorageClassError, StoreTable, Terms};
 
 /// The largest registry that is read, in bytes.
 pub const LARGEST: u64 = 1 << 20;
@@ -27,8 +29,8 @@ pub const LONGEST_PROJECT: usize = 100;
 pub struct Registry {
     /// What the repository is that the file lies in.
     pub repository: RepositoryTable,
-    /// Where artifacts live, as the file spells it.
-    pub store_url: Option<String>,
+    /// Where artifacts live, and on what terms.
+    pub store: StoreTable,
     /// The projects, in the author's order; none in a file that points to another registry.
     pub projects: IndexMap<ProjectName, Project>,
     /// The keys that this version does not know, in the file's order: a warning, since older programs live with newer files.
@@ -132,11 +134,12 @@ impl Registry {
     /// Returns what a registry says of the store and nothing else, so that whoever needs no names is not held up by a wrong one.
     ///
     /// # Errors
-    /// [`RegistryError::Malformed`] where the file is no TOML: then nobody can say what it says of the store.
-    pub fn store_url_of(text: &[u8], file: &str) -> Result<Option<String>, RegistryError> {
+    /// [`RegistryError::Malformed`] where the file is no TOML, or where it is the store's table that is wrong: then nobody can say what
+    /// it says of the store.
+    pub fn store_table_of(text: &[u8], file: &str) -> Result<StoreTable, RegistryError> {
         match Self::parse(text, file) {
-            Ok(registry) => Ok(registry.store_url),
-            Err(error) => reader::store_url(text).ok_or(error),
+            Ok(registry) => Ok(registry.store),
+            Err(error) => reader::store_table(text).ok_or(error),
         }
     }
 

@@ -194,6 +194,14 @@ pub enum StoreError {
         /// What was asked, and what it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A setting that says how the store is reached makes no sense.
+    #[error("the settings for {store} are wrong")]
+    Settings {
+        /// The store's URL.
+        store: String,
+        /// Which setting, and what is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The store does not answer, or answers that it cannot, after all retries.
     #[error("{key} cannot be reached")]
     Unavailable {

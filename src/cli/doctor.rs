@@ -41,7 +41,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let root = match (place, store) {
         (Ok(place), Ok((store, _))) => {
             lines.push(where_it_is(session, &place, &store.root()));
-            lines.extend(of_store(session, &place.location, arguments.dry_run).await.into_iter().map(Line::of));
+            lines.extend(of_store(session, &place, arguments.dry_run).await.into_iter().map(Line::of));
             Some(store.root())
         }
         (Err(error), _) | (Ok(_), Err(error)) => {
@@ -117,11 +117,12 @@ fn where_it_is(session: &Session, place: &StorePlace, root: &str) -> Line {
 }
 
 /// Tests the store, on a store of its own below it.
-async fn of_store(session: &Session, location: &Location, dry_run: bool) -> Vec<Finding> {
+async fn of_store(session: &Session, place: &StorePlace, dry_run: bool) -> Vec<Finding> {
+    let StorePlace { location, terms, .. } = place;
     let below = format!("builds/.doctor/{:016x}", fastrand::u64(..));
     let apart = location.below(&below);
     let stood = matches!(location, Location::Local(root) if root.join("builds").exists());
-    let probed = match session.config.open(&apart) {
+    let probed = match session.config.open(&apart, terms) {
         Ok(store) if dry_run => doctor::read(&*store).await,
         Ok(store) => doctor::probe(&*store).await,
         // It is the store's directory that cannot be, and that was told.
@@ -136,7 +137,7 @@ async fn of_store(session: &Session, location: &Location, dry_run: bool) -> Vec<
             probed
         }
         Location::S3 { bucket, prefix } if reached => {
-            let survey = session.config.bucket(bucket, prefix).survey().await;
+            let survey = session.config.bucket(bucket, prefix, terms).survey().await;
             probed.into_iter().chain(doctor::of_bucket(&survey)).collect()
         }
         Location::S3 { .. } => probed,

@@ -11,7 +11,7 @@ use super::{Config, ConfigError, REGISTRY_FILE, locate};
 use crate::address::Commit;
 use crate::catalog::Catalog;
 use crate::location::Location;
-use crate::registry::{LARGEST, ProjectName, Registry};
+use crate::registry::{LARGEST, ProjectName, Registry, StoreTable, Terms};
 use crate::store::{Key, Store, StoreError};
 
 /// Holds a registry file as it was read.
@@ -87,16 +87,31 @@ impl Config {
         Ok(Found { registry, own: projects.unwrap_or_default(), name })
     }
 
-    /// Returns what the registry files say of the store: the repository's own first, then the one that the settings name.
-    pub(super) fn store_in_registry(&self) -> Result<Option<(String, String, PathBuf)>, ConfigError> {
-        let url = |file: File| -> Result<_, ConfigError> {
-            let url = Registry::store_url_of(&file.text, &file.name)?;
-            Ok(url.map(|url| (url, file.name, file.base)))
+    /// Returns what the registry file says of the store that says where it is: the repository's own first, then the one that the settings
+    /// name.
+    pub(super) fn store_in_registry(&self) -> Result<Option<(StoreTable, String, PathBuf)>, ConfigError> {
+        let table = |file: File| -> Result<_, ConfigError> {
+            let table = Registry::store_table_of(&file.text, &file.name)?;
+            Ok(table.url.is_some().then_some((table, file.name, file.base)))
         };
-        match self.own_file(None)?.map(url).transpose()?.flatten() {
+        match self.own_file(None)?.map(table).transpose()?.flatten() {
             Some(found) => Ok(Some(found)),
-            None => Ok(self.named_file(None)?.map(url).transpose()?.flatten()),
+            None => Ok(self.named_file(None)?.map(table).transpose()?.flatten()),
         }
+    }
+
+    /// Returns the terms that the repository's own registry file has for the store at a location; none where it has none for this one.
+    ///
+    /// The file describes the team's store. Its terms hold whoever says where the store is (a flag, the environment, git's
+    /// configuration), unless that is another bucket than the one that the file names: that one has an owner and keys of its own.
+    pub(super) fn own_terms(&self, location: &Location) -> Result<Option<Terms>, ConfigError> {
+        if !matches!(location, Location::S3 { .. }) {
+            return Ok(None);
+        }
+        let table = |file: File| Registry::store_table_of(&file.text, &file.name);
+        let own = self.own_file(None)?.map(table).transpose()?;
+        let own = own.filter(|table| table.describes(location)).map(|table| table.terms);
+        Ok(own.filter(|terms| *terms != Terms::default()))
     }
 
     /// Returns `artifacts.toml` at the top of the repository, or in the current directory outside of one.

@@ -1,5 +1,7 @@
 //! Reads a registry and collects everything that is wrong with it.
 
+mod store;
+
 use std::collections::HashMap;
 use std::fmt;
 
@@ -10,6 +12,8 @@ use toml::de::{DeTable, DeValue};
 use super::place::{Places, Problem};
 use super::{Entry, MOST_UNDEFINED, Project, ProjectName, Registry, RegistryError, RepositoryTable, near_project};
 use crate::artifact::Name;
+
+pub(super) use store::store_table;
 
 /// The longest piece of the file that a message repeats, in characters.
 const SHOWN: usize = 80;
@@ -29,7 +33,7 @@ pub(super) fn read(bytes: &[u8], file: &str) -> Result<Registry, RegistryError> 
         let offset = error.span().map_or(0, |span| span.start);
         malformed(&places, offset, error.message().chars().map(plain).collect())
     })?;
-    let mut reader = Reader { places, problems: Vec::new(), unknown: Vec::new(), names: Vec::new() };
+    let mut reader = Reader::of(places);
     let mut registry = reader.document(document.get_ref());
     reader.refuse_second_names();
     registry.unknown_keys = reader.told(&reader.unknown, file);
@@ -37,20 +41,6 @@ pub(super) fn read(bytes: &[u8], file: &str) -> Result<Registry, RegistryError> 
         Ok(registry)
     } else {
         Err(RegistryError::Malformed(reader.told(&reader.problems, file)))
-    }
-}
-
-/// Returns what the bytes of a registry say of the store, whatever else is wrong with them; none where that itself cannot be told.
-pub(super) fn store_url(bytes: &[u8]) -> Option<Option<String>> {
-    fn value<'a, 'd>(table: &'a DeTable<'d>, key: &str) -> Option<&'a DeValue<'d>> {
-        table.iter().find(|(name, _)| name.get_ref().as_ref() == key).map(|(_, value)| value.get_ref())
-    }
-    let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
-    let document = DeTable::parse(text).ok()?;
-    let Some(store) = value(document.get_ref(), "store") else { return Some(None) };
-    match value(store.as_table()?, "url") {
-        None => Some(None),
-        Some(url) => url.as_str().map(|url| Some(url.to_owned())),
     }
 }
 
@@ -71,13 +61,17 @@ struct Standing<'d> {
 }
 
 impl<'d> Reader<'d> {
+    fn of(places: Places<'d>) -> Self {
+        Self { places, problems: Vec::new(), unknown: Vec::new(), names: Vec::new() }
+    }
+
     fn document(&mut self, document: &'d DeTable<'_>) -> Registry {
         let mut registry = Registry::default();
         let (mut pointer, mut wanted, mut defined) = (None, Vec::new(), None);
         for (key, value) in document {
             match key.get_ref().as_ref() {
                 "repository" => (registry.repository, pointer, wanted) = self.repository(value),
-                "store" => registry.store_url = self.store(value),
+                "store" => registry.store = self.store(value),
                 "projects" => (registry.projects, defined) = (self.projects(value), Some(key.span().start)),
                 _ => self.unknown_key(key, ""),
             }
@@ -133,17 +127,6 @@ impl<'d> Reader<'d> {
             wanted.extend(name.map(|name| (item.span().start, name)));
         }
         wanted
-    }
-
-    fn store(&mut self, value: &'d Spanned<DeValue<'_>>) -> Option<String> {
-        let mut url = None;
-        for (key, value) in self.table(value, "a table that describes the store")? {
-            match key.get_ref().as_ref() {
-                "url" => url = self.place_of(value, "the URL or the directory of a store"),
-                _ => self.unknown_key(key, " in [store]"),
-            }
-        }
-        url
     }
 
     fn projects(&mut self, value: &'d Spanned<DeValue<'_>>) -> IndexMap<ProjectName, Project> {

@@ -11,6 +11,7 @@ mod multipart;
 mod pieces;
 mod read;
 mod survey;
+mod terms;
 mod write;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
 use crate::address::Commit;
 use crate::metalogic::Listing;
+use crate::registry::Terms;
 use bucket::Bucket;
 
 pub use multipart::settle;
@@ -31,8 +33,8 @@ pub use survey::{Deed, Lifecycle, Rule, Survey, Uploads, Versioning};
 
 /// Keeps objects in a bucket, below a prefix. What any other client puts there counts.
 ///
-/// Region, credentials and endpoint are those of the AWS SDK's own settings. They are looked for when the first request is made, so a
-/// store that nobody asks costs nothing.
+/// Region, credentials, endpoint, proxies and authorities are those of the settings of the AWS CLI. They are looked for when the first
+/// request is made, so a store that nobody asks costs nothing.
 #[derive(Clone)]
 pub struct S3Store {
     bucket: Arc<Bucket>,
@@ -56,8 +58,8 @@ impl S3Store {
     ///
     /// No request is waited for longer than `timeout` without a byte having moved.
     #[must_use]
-    pub fn new(bucket: &str, prefix: &str, timeout: Duration) -> Self {
-        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, None)) }
+    pub fn new(bucket: &str, prefix: &str, timeout: Duration, terms: Terms) -> Self {
+        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, terms, None)) }
     }
 
     /// Looks at the bucket itself: what its keepers have set up, as far as that may be asked.
@@ -67,8 +69,8 @@ impl S3Store {
 
     /// Makes a store whose service is reached as told, whatever the environment and the profiles of this machine say.
     #[must_use]
-    pub fn reached(bucket: &str, prefix: &str, timeout: Duration, reach: Reach) -> Self {
-        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, Some(reach))) }
+    pub fn reached(bucket: &str, prefix: &str, timeout: Duration, terms: Terms, reach: Reach) -> Self {
+        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, terms, Some(reach))) }
     }
 }
 

@@ -1,6 +1,9 @@
 //! An S3 of this project's own, in this process: atomic, and stricter than the real one. A listing has two names a page, an ETag is no
 //! digest, a lost race is answered in each way that S3 has, and some conditional writes meet a conflict although nobody is in their way.
 
+pub mod answers;
+pub mod authority;
+pub mod proxy;
 mod service;
 mod shelf;
 mod wire;
@@ -9,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use hyper::HeaderMap;
+use metalogic::registry::Terms;
 use metalogic::store::s3::{Reach, S3Store};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -59,7 +64,11 @@ impl Fake {
     }
 
     pub fn store_with(&self, prefix: &str, timeout: Duration) -> S3Store {
-        S3Store::reached(BUCKET, prefix, timeout, self.reach())
+        self.store_on(prefix, timeout, Terms::default())
+    }
+
+    pub fn store_on(&self, prefix: &str, timeout: Duration, terms: Terms) -> S3Store {
+        S3Store::reached(BUCKET, prefix, timeout, terms, self.reach())
     }
 
     /// Has some of the next requests go wrong.
@@ -70,6 +79,11 @@ impl Fake {
     /// Returns the requests that came, as `PUT /bucket/key?query`, and forgets them.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.wire.requests.lock().unwrap())
+    }
+
+    /// Returns the requests that came with their headers, and forgets them.
+    pub fn heard(&self) -> Vec<(String, HeaderMap)> {
+        std::mem::take(&mut self.wire.heard.lock().unwrap())
     }
 
     /// Says whether a request came whose line has this in it.
@@ -91,9 +105,9 @@ impl Fake {
         self.shelf().objects.get(key).cloned()
     }
 
-    /// Returns every key in the bucket.
+    /// Returns every key in the bucket, but for that of the object with which conditions are tried.
     pub fn keys(&self) -> Vec<String> {
-        self.shelf().objects.keys().cloned().collect()
+        self.shelf().objects.keys().filter(|key| !key.ends_with("builds/.conditions")).cloned().collect()
     }
 
     /// Returns how many uploads were begun and neither completed nor aborted.

@@ -57,7 +57,7 @@ fn each_registry_is_read_or_refused_as_its_name_says() {
             Ok(registry) => {
                 let unknown: Vec<String> = registry.unknown_keys.iter().map(ToString::to_string).collect();
                 let names = registry.all_names();
-                writeln!(shown, "== {name}\nnames {names:?}\nstore {:?}\n{}\n", registry.store_url, unknown.join("\n"))
+                writeln!(shown, "== {name}\nnames {names:?}\nstore {:?}\n{}\n", registry.store.url, unknown.join("\n"))
                     .unwrap();
             }
         }

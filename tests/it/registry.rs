@@ -2,7 +2,9 @@
 
 use fastrand::Rng;
 use metalogic::artifact::Name;
-use metalogic::registry::{LARGEST, Place, ProjectName, ProjectNameError, Registry, RegistryError};
+use metalogic::registry::{
+    Encryption, LARGEST, Place, ProjectName, ProjectNameError, Registry, RegistryError, StoreTable,
+};
 
 /// The example of the specification, without the line that points elsewhere.
 const EXAMPLE: &str = r#"[repository]                          # optional: what this repository is
@@ -59,7 +61,7 @@ fn the_specified_example_is_read_in_the_authors_order() {
     let registry = parse(EXAMPLE);
     assert_eq!(registry.repository.projects, Some(vec![project("webapp")]));
     assert_eq!(registry.repository.registry, None);
-    assert_eq!(registry.store_url.as_deref(), Some("s3://dev"));
+    assert_eq!(registry.store.url.as_deref(), Some("s3://dev"));
     assert_eq!(registry.unknown_keys, []);
     assert_eq!(texts(registry.projects.keys()), ["webapp", "libs/audio"]);
     let webapp = &registry.projects[&project("webapp")];
@@ -89,7 +91,7 @@ fn everything_may_be_left_out() {
         ["", "\n\n", "# nothing\n", "[repository]\n[store]\n[projects]\n", "[projects.a]\n", "\u{feff}[store]\n"]
     {
         let registry = parse(text);
-        assert_eq!((registry.repository.projects.clone(), registry.store_url.clone()), (None, None));
+        assert_eq!((registry.repository.projects.clone(), registry.store.url.clone()), (None, None));
         assert!(registry.all_names().is_empty() && registry.retired_names().is_empty());
         assert_eq!(registry.unknown_keys, []);
     }
@@ -137,6 +139,68 @@ fn each_value_of_a_wrong_type_is_told_what_belongs_there() {
     for (text, problem) in cases {
         assert_eq!(problems(text), [format!("artifacts.toml:{problem}")], "{text}");
     }
+}
+
+#[test]
+fn the_terms_of_the_store_are_read() {
+    let text = "[store]\nurl = \"s3://dev\"\nsse = \"aws:kms\"\nkms-key = \"arn:aws:kms:eu-north-1:111122223333:key/1\"\n\
+                expected-owner = \"012345678901\"\nrequester-pays = true\nstorage-class = \"STANDARD_IA\"\n";
+    let StoreTable { url, terms } = parse(text).store;
+    assert_eq!(url.as_deref(), Some("s3://dev"));
+    let key = "arn:aws:kms:eu-north-1:111122223333:key/1".to_owned();
+    assert_eq!(terms.encryption, Some(Encryption::Kms(Some(key))));
+    assert_eq!(terms.expected_owner.unwrap().as_str(), "012345678901");
+    assert!(terms.requester_pays);
+    assert_eq!(terms.storage_class.unwrap().as_str(), "STANDARD_IA");
+    let encryption = |text: &str| parse(text).store.terms.encryption;
+    assert_eq!(encryption("[store]\nsse = \"AES256\""), Some(Encryption::Aes256));
+    assert_eq!(encryption("[store]\nsse = \"aws:kms\""), Some(Encryption::Kms(None)));
+    assert_eq!(parse("[store]\nrequester-pays = false").store, StoreTable::default());
+}
+
+#[test]
+fn a_term_that_the_store_cannot_have_is_refused_where_it_stands() {
+    let cases = [
+        ("sse = \"none\"", "7: \"none\" is no encryption of a store: \"AES256\" and \"aws:kms\" are"),
+        ("sse = true", "7: \"AES256\" or \"aws:kms\" belongs here, this is a boolean"),
+        ("kms-key = \"k\"", "11: a key counts only with sse = \"aws:kms\""),
+        ("kms-key = \"k\"\nsse = \"AES256\"", "11: a key counts only with sse = \"aws:kms\""),
+        ("sse = \"aws:kms\"\nkms-key = \"\"", "11: \"\" is no key's id, alias or ARN"),
+        ("sse = \"aws:kms\"\nkms-key = \"a\\nb\"", "11: \"a\\nb\" is no key's id, alias or ARN"),
+        ("expected-owner = \"1234\"", "18: \"1234\" is no account's id: an account's id has 12 digits"),
+        ("expected-owner = \"12345678901x\"", "18: \"12345678901x\" is no account's id: an account's id has 12 digits"),
+        (
+            "expected-owner = 123456789012",
+            "18: an account's id of 12 digits in quotes belongs here, this is an integer",
+        ),
+        ("requester-pays = \"yes\"", "18: true or false belongs here, this is a string"),
+        (
+            "storage-class = \"GLACIER\"",
+            "17: \"GLACIER\" is no storage class for artifacts: what it holds has to be restored before it can be fetched",
+        ),
+        (
+            "storage-class = \"standard\"",
+            "17: \"standard\" is no storage class for artifacts: the classes are STANDARD, STANDARD_IA, ONEZONE_IA, \
+             INTELLIGENT_TIERING, GLACIER_IR, REDUCED_REDUNDANCY, EXPRESS_ONEZONE, OUTPOSTS, SNOW, FSX_OPENZFS, FSX_ONTAP",
+        ),
+    ];
+    for (table, problem) in cases {
+        let line = 2 + usize::from(table.starts_with("sse = \"aws:kms\"\n"));
+        let text = format!("[store]\n{table}\n");
+        assert_eq!(problems(&text), [format!("artifacts.toml:{line}:{problem}")], "{text}");
+    }
+}
+
+#[test]
+fn the_stores_table_is_read_whatever_is_wrong_elsewhere_and_never_half() {
+    let table = |text: &str| Registry::store_table_of(text.as_bytes(), "artifacts.toml");
+    let wrong = "[projects.a]\nartifacts = [\"a/b\"]\n[store]\nurl = \"s3://dev\"\nsse = \"AES256\"\n";
+    let StoreTable { url, terms } = table(wrong).unwrap();
+    assert_eq!((url.as_deref(), terms.encryption), (Some("s3://dev"), Some(Encryption::Aes256)));
+    table("[store]\nurl = \"s3://dev\"\nsse = \"AES\"\n").unwrap_err();
+    table("store = 1\n").unwrap_err();
+    table("[store\n").unwrap_err();
+    assert_eq!(table("").unwrap(), StoreTable::default());
 }
 
 #[test]

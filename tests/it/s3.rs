@@ -1,6 +1,9 @@
 //! What is special about S3: parts, broken connections, headers, and a service that says no.
 
+mod credentials;
 mod program;
+mod settings;
+mod terms;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use metalogic::artifact::Digest;
+use metalogic::registry::Terms;
 use metalogic::store::s3::{Reach, S3Store, settle};
 use metalogic::store::{Body, Condition, Content, Key, Store, StoreError, Upload};
 
@@ -361,14 +365,14 @@ async fn a_bucket_in_another_region_is_followed_once() {
 async fn what_the_service_refuses_is_told_as_what_it_is() {
     let fake = Fake::start().await;
     let key = artifact(1, "a");
-    let nobody = S3Store::reached("no-such-bucket", "", Duration::from_secs(5), fake.reach());
+    let nobody = S3Store::reached("no-such-bucket", "", Duration::from_secs(5), Terms::default(), fake.reach());
     let list = nobody.list(commit(1)).await.unwrap_err();
     assert_eq!(list.to_string(), "the bucket no-such-bucket does not exist");
     assert!(matches!(nobody.get(&key, 10).await, Err(StoreError::NotFound(_))));
     assert!(matches!(put(&arc(nobody), &key, b"x", &Condition::Absent).await, Err(StoreError::NotFound(_))));
 
     let stranger = Reach { secret_key: "wrong".to_owned(), ..fake.reach() };
-    let stranger = S3Store::reached(BUCKET, "", Duration::from_secs(5), stranger);
+    let stranger = S3Store::reached(BUCKET, "", Duration::from_secs(5), Terms::default(), stranger);
     assert!(matches!(stranger.list(commit(1)).await, Err(StoreError::AccessDenied { .. })));
     assert!(matches!(stranger.head(&key).await, Err(StoreError::AccessDenied { .. })));
 
@@ -380,7 +384,7 @@ async fn what_the_service_refuses_is_told_as_what_it_is() {
     assert_eq!(fake.requests().iter().filter(|line| line.starts_with("GET") && line.contains(BUCKET)).count(), 2);
 
     let silent = Reach { endpoint: "http://127.0.0.1:9".to_owned(), ..fake.reach() };
-    let silent = S3Store::reached(BUCKET, "", Duration::from_secs(20), silent);
+    let silent = S3Store::reached(BUCKET, "", Duration::from_secs(20), Terms::default(), silent);
     assert!(matches!(silent.list(commit(1)).await, Err(StoreError::Unavailable { .. })));
 }
 

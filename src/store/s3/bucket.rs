@@ -14,6 +14,7 @@ use super::client::{self, Access};
 use super::failed::Failed;
 use super::meter::{self, Meter};
 use super::pieces::Room;
+use crate::registry::Terms;
 use crate::store::{Key, StoreError};
 
 /// How often something is tried when what stood in its way was gone at the next look.
@@ -23,6 +24,7 @@ pub(super) const TRIES: u32 = 6;
 pub(super) struct Bucket {
     pub(super) name: String,
     pub(super) timeout: Duration,
+    pub(super) terms: Terms,
     prefix: String,
     reach: Option<Reach>,
     first: OnceCell<Access>,
@@ -32,10 +34,11 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(name: &str, prefix: &str, timeout: Duration, reach: Option<Reach>) -> Self {
+    pub(super) fn new(name: &str, prefix: &str, timeout: Duration, terms: Terms, reach: Option<Reach>) -> Self {
         Self {
             name: name.to_owned(),
             timeout,
+            terms,
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             reach,
             first: OnceCell::new(),
@@ -72,7 +75,7 @@ impl Bucket {
         F: Future<Output = Result<T, SdkError<E>>>,
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let client = self.client().await;
+        let client = self.client().await?;
         let failed = match self.once(meter, send(client.clone())).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
@@ -100,26 +103,28 @@ impl Bucket {
         }
     }
 
-    async fn client(&self) -> &Client {
-        match self.moved.get() {
-            Some(moved) => moved,
-            None => &self.access().await.client,
+    async fn client(&self) -> Result<&Client, Failed> {
+        if let Some(moved) = self.moved.get() {
+            return Ok(moved);
         }
+        Ok(&self.access().await?.client)
     }
 
-    async fn access(&self) -> &Access {
-        self.first.get_or_init(|| client::build(self.timeout, self.reach.clone())).await
+    async fn access(&self) -> Result<&Access, Failed> {
+        let build = || client::build(self.timeout, self.reach.clone(), &self.terms);
+        self.first.get_or_try_init(build).await.map_err(|error| Failed::of_settings(&error))
     }
 
     /// Returns the service's URL, where it is not where AWS has it.
-    pub(super) async fn endpoint(&self) -> Option<&str> {
-        self.access().await.endpoint.as_deref()
+    pub(super) async fn endpoint(&self) -> Result<Option<&str>, StoreError> {
+        let access = self.access().await.map_err(|failed| self.error("", failed))?;
+        Ok(access.endpoint.as_deref())
     }
 
     /// Returns the region that requests were first signed for, and the one that the bucket turned out to be in.
-    pub(super) async fn regions(&self) -> (String, Option<String>) {
-        let region = |client: &Client| client.config().region().map_or_else(String::new, ToString::to_string);
-        (region(&self.access().await.client), self.moved.get().map(region))
+    pub(super) fn regions(&self) -> (Option<String>, Option<String>) {
+        let region = |client: &Client| client.config().region().map(ToString::to_string);
+        (self.first.get().and_then(|access| region(&access.client)), self.moved.get().and_then(region))
     }
 
     /// Returns the error that a failure of something asked about a key or an address is.

@@ -1,22 +1,30 @@
 //! The SDK's client: made when the first request is, and without waiting for anything that is not there.
 
+mod authorities;
+mod connection;
+mod credentials;
+mod proxies;
+mod settings;
+
 use std::time::Duration;
 
-use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
-use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Builder, Credentials, Region, StalledStreamProtectionConfig};
-use aws_types::service_config::ServiceConfigKey;
+use aws_sdk_s3::config::{Builder, Credentials, IdentityCache, Region, StalledStreamProtectionConfig};
 
 use super::Reach;
+use super::terms::OnEvery;
+use crate::registry::Terms;
+use connection::Connections;
+use proxies::Proxies;
+use settings::Settings;
+
+pub(super) use settings::SettingError;
 
 /// Where a bucket is looked for when nothing says a region: every region's buckets are known there, and the answer names the right one.
 const REGION: &str = "us-east-1";
@@ -35,28 +43,33 @@ pub(super) struct Access {
 }
 
 /// Makes the client.
-pub(super) async fn build(timeout: Duration, reach: Option<Reach>) -> Access {
-    let (builder, endpoint) = match reach {
+pub(super) async fn build(timeout: Duration, reach: Option<Reach>, terms: &Terms) -> Result<Access, SettingError> {
+    let (builder, endpoint, path_style) = match reach {
         Some(reach) => {
             let credentials = Credentials::new(reach.access_key, reach.secret_key, None, None, "told");
             let builder = Builder::new()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(reach.region))
-                .endpoint_url(&reach.endpoint)
                 .credentials_provider(credentials);
-            (builder, Some(reach.endpoint))
+            (builder, Some(reach.endpoint), true)
         }
         None => {
-            let shared = settings().await;
-            (Builder::from(&shared), endpoint(&shared))
+            let settings = Settings::load().await?;
+            let shared = shared(&settings, timeout).await?;
+            let endpoint = settings.endpoint(&shared)?;
+            // Few services have a name for each bucket in the DNS, but all of them take the bucket in the path.
+            let path_style = endpoint.is_some() || settings.path_style();
+            (Builder::from(&shared), endpoint, path_style)
         }
     };
     let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALL.min(timeout)).build();
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT.min(timeout)).build();
-    let builder = builder.stalled_stream_protection(stalled).timeout_config(timeouts);
-    // Few services have a name for each bucket in the DNS, but all of them take the bucket in the path.
-    let client = Client::from_conf(builder.force_path_style(endpoint.is_some()).build());
-    Access { client, endpoint }
+    let mut builder = builder
+        .stalled_stream_protection(stalled)
+        .timeout_config(timeouts(timeout))
+        .force_path_style(path_style)
+        .interceptor(OnEvery::of(terms));
+    builder.set_endpoint_url(endpoint.clone());
+    Ok(Access { client: Client::from_conf(builder.build()), endpoint })
 }
 
 /// Makes a client that differs in its region alone.
@@ -64,39 +77,35 @@ pub(super) fn in_region(client: &Client, region: String) -> Client {
     Client::from_conf(client.config().to_builder().region(Region::new(region)).build())
 }
 
-/// Reads the AWS settings of environment and profiles. The SDK's own way would ask the instance-metadata address for a region, and then
+fn timeouts(timeout: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT.min(timeout)).build()
+}
+
+/// Joins the AWS settings of environment and profiles. The SDK's own way would ask the instance-metadata address for a region, and then
 /// for credentials: three seconds of silence on a machine that is no instance.
-async fn settings() -> SdkConfig {
-    let told = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
-    let told = told.or_else(ProfileFileRegionProvider::new()).region().await;
+async fn shared(settings: &Settings, timeout: Duration) -> Result<SdkConfig, SettingError> {
+    let connections = Connections::new(Proxies::of_environment()?, settings.authorities()?);
+    let profile = ProfileFileRegionProvider::builder().profile_name(settings.profile()).build();
+    let told = RegionProviderChain::first_try(settings.region()).or_else(profile).region().await;
     let region = told.unwrap_or_else(|| Region::from_static(REGION));
-    let config = ProviderConfig::without_region().with_region(Some(region.clone()));
-    let mut chain = CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
-        .or_else("Profile", ProfileFileCredentialsProvider::builder().configure(&config).build())
-        .or_else("WebIdentityToken", WebIdentityTokenCredentialsProvider::builder().configure(&config).build())
-        .or_else("EcsContainer", EcsCredentialsProvider::builder().configure(&config).build());
-    if is_instance() {
-        chain = chain.or_else("Ec2InstanceMetadata", ImdsCredentialsProvider::builder().configure(&config).build());
-    }
-    aws_config::defaults(BehaviorVersion::latest()).region(region).credentials_provider(chain).load().await
-}
-
-/// Says whether this machine is one of EC2's, by what its firmware says (source: "Detect whether a host is an EC2 instance").
-///
-/// Where there is no such thing to read, it may be one.
-fn is_instance() -> bool {
-    let says = |path: &str, word: &str| {
-        std::fs::read_to_string(path).is_ok_and(|text| text.to_ascii_lowercase().starts_with(word))
-    };
-    !cfg!(target_os = "linux")
-        || says("/sys/class/dmi/id/sys_vendor", "amazon")
-        || says("/sys/class/dmi/id/bios_vendor", "amazon")
-        || says("/sys/hypervisor/uuid", "ec2")
-}
-
-/// Returns the service's URL where a setting has it; the SDK gives it to the client by itself.
-fn endpoint(shared: &SdkConfig) -> Option<String> {
-    let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let of_s3 = key.ok().and_then(|key| shared.service_config()?.load_config(key));
-    of_s3.or_else(|| shared.endpoint_url().map(str::to_owned))
+    let retry = settings.retry()?;
+    let shared = aws_config::defaults(BehaviorVersion::latest())
+        .profile_name(settings.profile())
+        .region(region.clone())
+        .retry_config(retry.clone())
+        .http_client(connections.clone())
+        .no_credentials()
+        .load()
+        .await;
+    let config = ProviderConfig::without_region()
+        .with_region(Some(region))
+        .with_use_fips(shared.use_fips())
+        .with_use_dual_stack(shared.use_dual_stack())
+        .with_retry_config(retry)
+        .with_timeout_config(timeouts(timeout));
+    let chain = credentials::chain(&config, &connections, settings);
+    // A process that gives credentials may ask a person first.
+    let cache = IdentityCache::lazy().load_timeout(timeout).build();
+    let builder = shared.into_builder().credentials_provider(SharedCredentialsProvider::new(chain));
+    Ok(builder.identity_cache(cache).build())
 }

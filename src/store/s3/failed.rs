@@ -8,6 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId as _;
 
+use super::client::SettingError;
 use crate::store::StoreError;
 
 /// Holds what is known of a failure, whatever was asked.
@@ -33,6 +34,8 @@ enum Nature {
     Credentials,
     /// Nothing was sent, since it makes no sense.
     Unsendable,
+    /// Nothing was sent, since a setting makes no sense.
+    Settings,
 }
 
 /// Holds the words for a failure: the SDK's own repeat themselves.
@@ -83,6 +86,11 @@ impl Failed {
         Self { nature, status, code, region, words }
     }
 
+    /// Makes the failure of a request that no client can be made for.
+    pub(super) fn of_settings(error: &SettingError) -> Self {
+        Self { nature: Nature::Settings, ..Self::without_answer(chain(error)) }
+    }
+
     /// Makes the failure of a request that nothing has moved of for too long.
     pub(super) fn silent(timeout: Duration) -> Self {
         Self::without_answer(format!("nothing has moved for {}", humantime::format_duration(timeout)))
@@ -127,7 +135,8 @@ impl Failed {
 
     /// Adds who was asked, where it is not AWS and that may be why there is no answer.
     pub(super) fn at(mut self, endpoint: Option<&str>) -> Self {
-        let may_be_why = self.nature != Nature::Credentials && self.code.is_empty();
+        let sent = !matches!(self.nature, Nature::Credentials | Nature::Settings);
+        let may_be_why = sent && self.code.is_empty();
         if let Some(endpoint) = endpoint.filter(|_| may_be_why) {
             self.words = format!("{} (at {endpoint})", self.words);
         }
@@ -147,6 +156,7 @@ impl Failed {
         let (key, source) = (format!("{root}/{what}"), Box::new(Words(self.words)));
         match (self.nature, self.status, self.code.as_str()) {
             (Nature::Credentials, ..) => StoreError::Credentials { store: root.to_owned(), source },
+            (Nature::Settings, ..) => StoreError::Settings { store: root.to_owned(), source },
             (Nature::Unsendable, ..) => StoreError::Other { key, source },
             (Nature::Unanswered, ..) => StoreError::Unavailable { key, source },
             (_, _, "NoSuchBucket") => StoreError::NotFound(format!("the bucket {bucket}")),

@@ -19,7 +19,7 @@ const NO_TAG: &str = "\"00000000000000000000000000000000\"";
 ///
 /// The object stays: while it stands, one request tells each condition, and those who try at the same time do not mislead each other.
 pub(super) async fn guarantees(bucket: &Bucket) -> Result<Guarantees, StoreError> {
-    if bucket.endpoint().await.is_none_or(of_aws) {
+    if bucket.endpoint().await?.is_none_or(of_aws) {
         return Ok(Guarantees::ALL);
     }
     let create_only = async { Ok(!(puts(bucket, Condition::Absent).await? && puts(bucket, Condition::Absent).await?)) };

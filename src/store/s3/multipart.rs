@@ -15,6 +15,7 @@ use super::copy::Copied;
 use super::failed::Failed;
 use super::meter::{Meter, Metered};
 use super::pieces::{self, Piece};
+use super::terms;
 use super::write::{self, Headers, PART};
 use crate::store::{Attributes, Condition, Key, StoreError, Tag, Upload};
 
@@ -179,11 +180,14 @@ impl Begun {
         let open = Open::new();
         let object = bucket.object(key);
         let Headers { content_type, cache_control } = write::headers(key);
+        let (encryption, kms_key) = terms::encryption(&bucket.terms);
         let ask = |client: Client| {
             let mut create = client.create_multipart_upload().bucket(&bucket.name).key(&object);
             for (name, value) in write::metadata(attributes) {
                 create = create.metadata(name, value);
             }
+            let create = create.set_server_side_encryption(encryption.clone()).set_ssekms_key_id(kms_key.clone());
+            let create = create.set_storage_class(terms::class(&bucket.terms, key));
             create.set_content_type(content_type.clone()).cache_control(cache_control).send()
         };
         let answer = bucket.ask(ask).await.map_err(|failed| bucket.error(&key.to_string(), failed))?;

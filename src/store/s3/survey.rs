@@ -92,10 +92,11 @@ pub(super) async fn survey(bucket: &Bucket) -> Survey {
     let (clock, region) = look(bucket).await;
     let (uploads, lifecycle, versioning, open_to_public) =
         join!(uploads(bucket), lifecycle(bucket), versioning(bucket), open_to_public(bucket));
-    let (asked, moved) = bucket.regions().await;
+    let (asked, moved) = bucket.regions();
     Survey {
-        endpoint: bucket.endpoint().await.map(str::to_owned),
-        region: asked,
+        // Where the settings make no sense, all that was asked says so.
+        endpoint: bucket.endpoint().await.ok().flatten().map(str::to_owned),
+        region: asked.unwrap_or_default(),
         bucket_region: region.or(moved),
         ahead: clock,
         uploads,

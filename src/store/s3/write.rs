@@ -12,6 +12,7 @@ use super::meter::{Meter, Metered};
 use super::multipart::{self, File, Origin};
 use super::pieces::{self, Piece};
 use super::read::{self, MODE, SHA256};
+use super::terms;
 use crate::store::{Attributes, Condition, Content, Key, StoreError, Tag, Upload};
 
 /// How many bytes are put at once; what is larger goes up in parts of so many. Services take no smaller parts than of 5 MiB.
@@ -63,11 +64,14 @@ pub(super) async fn whole(
     let object = bucket.object(key);
     let Headers { content_type, cache_control } = headers(key);
     let (absent, tag) = preconditions(condition);
+    let (encryption, kms_key) = terms::encryption(&bucket.terms);
     let send = |client: Client| {
         let mut put = client.put_object().bucket(&bucket.name).key(&object).body(bytes.clone().into());
         for (name, value) in metadata(attributes) {
             put = put.metadata(name, value);
         }
+        let put = put.set_server_side_encryption(encryption.clone()).set_ssekms_key_id(kms_key.clone());
+        let put = put.set_storage_class(terms::class(&bucket.terms, key));
         let put = put.set_content_type(content_type.clone()).cache_control(cache_control);
         let put = put.set_if_none_match(absent.clone()).set_if_match(tag.clone());
         put.customize().interceptor(Metered { bytes: bytes.clone(), meter: Arc::clone(meter) }).send()

@@ -10,7 +10,7 @@ use futures::stream;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use s3s::Body;
 use s3s::service::S3Service;
@@ -52,11 +52,12 @@ pub struct Wire {
     service: S3Service,
     faults: Mutex<Vec<Fault>>,
     pub requests: Mutex<Vec<String>>,
+    pub heard: Mutex<Vec<(String, HeaderMap)>>,
 }
 
 impl Wire {
     pub fn new(service: S3Service) -> Self {
-        Self { service, faults: Mutex::default(), requests: Mutex::default() }
+        Self { service, faults: Mutex::default(), requests: Mutex::default(), heard: Mutex::default() }
     }
 
     pub fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
@@ -74,6 +75,7 @@ impl Wire {
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
         let line = format!("{} {}", request.method(), request.uri());
         self.requests.lock().unwrap().push(line.clone());
+        self.heard.lock().unwrap().push((line.clone(), request.headers().clone()));
         let fault = self.fault(&line);
         match &fault {
             Some(Act::Break) => return Err(broken()),

@@ -1,0 +1,84 @@
+//! How requests travel: straight or by a proxy, and whose certificates are trusted on the way.
+
+use aws_sdk_s3::config::{HttpClient, RuntimeComponents, SharedHttpClient};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+
+use super::proxies::{Exceptions, Proxies};
+
+/// Chooses for each request whether it goes straight or by a proxy. The SDK's own client knows one proxy for all, or reads other
+/// variables than the AWS CLI does, and passes in silence over what is no URL.
+#[derive(Debug, Clone)]
+pub(super) struct Connections {
+    direct: SharedHttpClient,
+    /// The way of `http` requests, where it is another one.
+    http: Option<SharedHttpClient>,
+    /// The way of `https` requests, where it is another one.
+    https: Option<SharedHttpClient>,
+    exceptions: Exceptions,
+}
+
+impl Connections {
+    pub(super) fn new(proxies: Proxies, trusted: Option<TrustStore>) -> Self {
+        let trusted = trusted.unwrap_or_default();
+        Self {
+            direct: client(&trusted, ProxyConfig::disabled()),
+            http: proxies.http.map(|proxy| client(&trusted, proxy)),
+            https: proxies.https.map(|proxy| client(&trusted, proxy)),
+            exceptions: proxies.exceptions,
+        }
+    }
+
+    /// Returns the client that uses no proxy.
+    pub(super) fn direct(&self) -> SharedHttpClient {
+        self.direct.clone()
+    }
+}
+
+fn client(trusted: &TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
+    let context = TlsContext::builder().with_trust_store(trusted.clone()).build();
+    let context = context.expect("because a context without names of servers is always one");
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder()
+            .proxy_config(proxy.clone())
+            .tls_provider(Provider::rustls(CryptoMode::AwsLc))
+            .tls_context(context.clone());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
+}
+
+impl HttpClient for Connections {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let connector = |client: &SharedHttpClient| client.http_connector(settings, components);
+        SharedHttpConnector::new(Switch {
+            direct: connector(&self.direct),
+            http: self.http.as_ref().map(connector),
+            https: self.https.as_ref().map(connector),
+            exceptions: self.exceptions.clone(),
+        })
+    }
+}
+
+/// Holds the ways of one kind of request.
+#[derive(Debug)]
+struct Switch {
+    direct: SharedHttpConnector,
+    http: Option<SharedHttpConnector>,
+    https: Option<SharedHttpConnector>,
+    exceptions: Exceptions,
+}
+
+impl HttpConnector for Switch {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let proxied = if request.uri().starts_with("https:") { &self.https } else { &self.http };
+        let proxied = proxied.as_ref().filter(|_| !self.exceptions.has(request.uri()));
+        proxied.unwrap_or(&self.direct).call(request)
+    }
+}

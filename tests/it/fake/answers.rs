@@ -1,0 +1,74 @@
+//! A server that knows a few answers by heart: for those who give credentials.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::proxy::head;
+
+/// What is answered to requests whose head or body has this in it: the first that fits counts, and nothing is a 404.
+pub type Known = Vec<(&'static str, String)>;
+
+/// A running server. It ends when this is dropped.
+pub struct Answers {
+    pub address: SocketAddr,
+    requests: Arc<Mutex<Vec<String>>>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Answers {
+    pub async fn start(known: Known) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (known, seen) = (Arc::new(known), Arc::clone(&requests));
+        let server = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                let Ok((stream, _)) = listener.accept().await else { continue };
+                let (known, seen) = (Arc::clone(&known), Arc::clone(&seen));
+                connections.spawn(async move { drop(answer(stream, &known, &seen).await) });
+            }
+        });
+        Self { address, requests, server }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns the requests that came, each with its headers and its body.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn answer(mut stream: TcpStream, known: &Known, seen: &Mutex<Vec<String>>) -> io::Result<()> {
+    let (head, mut body) = head(&mut stream).await?;
+    let length = head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let length: usize = length.unwrap_or(0);
+    let had = body.len().min(length);
+    body.resize(length, 0);
+    stream.read_exact(&mut body[had..]).await?;
+    let request = format!("{head}\r\n\r\n{}", String::from_utf8_lossy(&body));
+    seen.lock().unwrap().push(request.clone());
+    let found = known.iter().find(|(word, _)| request.contains(word)).map(|(_, text)| text.as_str());
+    let (status, text) = found.map_or(("404 Not Found", ""), |text| ("200 OK", text));
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n\r\n",
+        text.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(text.as_bytes()).await?;
+    stream.shutdown().await
+}
