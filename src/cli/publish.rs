@@ -43,7 +43,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let revision = arguments.commit.as_deref();
     let commit = session.commit(revision)?;
     session.warn_of_pull_request(commit)?;
-    let ports = session.ports()?;
+    let ports = session.ports().await?;
     let catalog = session.catalog(&ports, commit).await?;
     let items = items(&arguments.files)?;
     let dirty = dirty(session, commit)?;

@@ -26,7 +26,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let revision = arguments.revision.as_deref();
     let commit = session.commit(revision)?;
     session.warn_of_pull_request(commit)?;
-    let ports = session.ports()?;
+    let ports = session.ports().await?;
     let catalog = session.catalog(&ports, commit).await?;
     let keep = if arguments.rebuild { Keep::OnlyFound } else { Keep::Everything };
     let answer = session.resolve(&ports, commit, &catalog.vocabulary(), keep, arguments.dry_run).await?;

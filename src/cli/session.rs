@@ -15,6 +15,7 @@ use crate::location::Location;
 use crate::metalogic::{Keep, Vocabulary};
 use crate::report::Report;
 use crate::resolve::{self, Answer, Question, ResolveError};
+use crate::share::Manners;
 use crate::store::Store;
 use crate::world::World;
 
@@ -39,8 +40,8 @@ impl Session {
     }
 
     /// Opens the store and history; says so where nobody configured a store.
-    pub(crate) fn ports(&self) -> Result<Ports, ConfigError> {
-        let (store, place) = self.config.store()?;
+    pub(crate) async fn ports(&self) -> Result<Ports, ConfigError> {
+        let (store, place) = self.config.store().await?;
         if place.embedded {
             let text = format!("no store is configured: {} serves, on this machine alone", place.location);
             if self.config.is_ci() {
@@ -60,6 +61,10 @@ impl Session {
     pub(crate) fn world<'a>(&'a self, ports: &'a Ports) -> World<'a> {
         let limits = self.config.limits();
         World { store: &*ports.store, ancestry: &*ports.ancestry, observer: &self.observer, limits }
+    }
+
+    pub(crate) fn manners(&self, dry_run: bool) -> Manners<'_> {
+        Manners { observer: &self.observer, timeout: self.config.limits().timeout, dry_run }
     }
 
     /// Returns the commit that a revision names, HEAD when there is none.

@@ -32,7 +32,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
             Err(error) => errors.push(error.into()),
         }
     }
-    let ports = session.ports()?;
+    let ports = session.ports().await?;
     let mut stubs = Vec::new();
     for commit in stub::oldest_first(session.world(&ports), &commits) {
         session.warn_of_pull_request(commit)?;

@@ -18,6 +18,7 @@ mod conformance;
 mod decorated;
 #[cfg(unix)]
 mod directory;
+mod editing;
 mod explorer;
 mod failures;
 mod fake;

@@ -124,7 +124,7 @@ fn finish(file: &File, key: &Key, attributes: Attributes) -> io::Result<()> {
     }
     match key {
         Key::Artifact(..) => system::forbid_writing(file)?,
-        Key::Metafile(_) | Key::Registry => {}
+        Key::Metafile(_) | Key::Registry(_) => {}
     }
     file.sync_all()
 }

@@ -142,7 +142,7 @@ pub(super) struct Headers {
 pub(super) fn headers(key: &Key) -> Headers {
     let (content_type, cache_control) = match key {
         Key::Metafile(_) => (Some("application/json"), "no-cache"),
-        Key::Registry => (Some("application/toml"), "no-cache"),
+        Key::Registry(_) => (Some("application/toml"), "no-cache"),
         Key::Artifact(..) => (None, "max-age=31536000, immutable"),
     };
     Headers { content_type: content_type.map(str::to_owned), cache_control }
