@@ -110,6 +110,7 @@ fn a_retired_name_is_moved_back_and_comments_stay() {
         ("[\n  'n',\n]", "[\n]"),
         ("[\n  'n', # in 2024, by Ada\n  'x',\n]", "[\n  # in 2024, by Ada\n  'x',\n]"),
         ("[\n  'x' # , x\n  , 'n' # n\n]", "[\n  'x' # , x\n  # n\n]"),
+        ("[\n  'x', # x\n  'n'\n]", "[\n  'x' # x\n]"),
         ("[\n  'n' # , n\n  , 'x'\n]", "[\n  # , n\n  'x'\n]"),
     ];
     for (before, after) in cases {

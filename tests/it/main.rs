@@ -37,3 +37,4 @@ mod repo;
 mod repositories;
 mod s3;
 mod sandbox;
+mod sharing;

@@ -70,6 +70,8 @@ fn together(text: &Text<'_>, first: Range<usize>, second: Range<usize>) -> Vec<S
     if text.piece(first.end..second.start).trim_matches([' ', '\t']).is_empty() {
         vec![text.without(first.start..second.end)]
     } else {
-        vec![Splice::remove(first), text.without(second)]
+        // The blanks behind a comma part what stays.
+        let first = if text.piece(first.clone()) == "," { Splice::remove(first) } else { text.without(first) };
+        vec![first, text.without(second)]
     }
 }
