@@ -1,6 +1,7 @@
 //! What is special about S3: parts, broken connections, headers, and a service that says no.
 
 mod program;
+mod registry;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,18 +9,18 @@ use crate::sandbox::{Ran, Sandbox};
 use super::{INTERNAL, LARGE, error, noise, wait_for};
 
 /// A sandbox whose repository has its store in a bucket.
-struct Team {
-    fake: Fake,
-    sandbox: Sandbox,
+pub struct Team {
+    pub fake: Fake,
+    pub sandbox: Sandbox,
 }
 
 impl Team {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let (fake, sandbox) = (Fake::start().await, Sandbox::with_repository());
         Self { fake, sandbox }
     }
 
-    fn command(&self, arguments: &[&str]) -> std::process::Command {
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = self.sandbox.command("repo", arguments);
         command
             .env("METALOGIC_STORE", format!("s3://{BUCKET}/team builds"))
@@ -29,16 +29,16 @@ impl Team {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Ran {
         self.run_as(&mut self.command(arguments))
     }
 
-    fn run_as(&self, command: &mut std::process::Command) -> Ran {
+    pub fn run_as(&self, command: &mut std::process::Command) -> Ran {
         let output = command.output().unwrap();
         self.sandbox.ran("metalogic", &output)
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    pub fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{ran}");
         ran.stdout
