@@ -264,7 +264,7 @@ fn share(error: &ShareError) -> Verdict {
         ShareError::Losses { tag, .. } => advised(
             Kind::Conflict,
             format!(
-                "merge what stands there into yours; a name that is built no more goes to `retired = [...]`. Whoever means it pushes with --expect {tag}"
+                "merge what stands there into yours, or add names there with `metalogic registry add`; a name that is built no more goes to `retired = [...]`. Whoever means it pushes with --expect {tag}"
             ),
         ),
         ShareError::Malformed { tag, .. } => advised(

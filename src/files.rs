@@ -1,12 +1,15 @@
 //! Local files: what they are, and how new ones come to be.
 
-use std::fs::{File, Metadata, Permissions, TryLockError};
+mod swap;
+
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::artifact::{Digest, Hasher, Mode};
 use crate::store::Progress;
+
+pub use swap::swap;
 
 /// How many bytes are read from a file at a time.
 const PIECE: usize = 1 << 20;
@@ -186,60 +189,6 @@ pub fn read_whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(_) => Err(io::Error::other("it is not a regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// Writes a file whole or not at all, if the digest of what stands there is right; says whether it was.
-///
-/// Whoever else writes this way waits, at most so long: the kernel's lock is on the file that is replaced, and ends with the process. A
-/// symbolic link is followed, and permissions are kept.
-///
-/// # Errors
-/// The system's; then the file is what it was.
-pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], patience: Duration) -> io::Result<bool> {
-    let target = if path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
-    let mut old = match File::open(&target) {
-        Ok(old) => Some(old),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    if let Some(old) = &old {
-        lock(old, patience)?;
-        // Whoever held the lock has put another file here.
-        if !std::fs::metadata(&target).is_ok_and(|now| old.metadata().is_ok_and(|old| same(&old, &now))) {
-            return Ok(false);
-        }
-    }
-    let digest = old.as_mut().map(|old| drain(old, u64::MAX, &mut io::sink(), &|_| ())).transpose()?;
-    if !holds(digest.map(|(_, digest)| digest)) {
-        return Ok(false);
-    }
-    let Temporary::Beside(mut new, target) = Temporary::new(Some(&target), None)? else { return Ok(false) };
-    new.write_all(text)?;
-    if let Some(old) = &old {
-        new.as_file().set_permissions(old.metadata()?.permissions())?;
-    }
-    new.as_file().sync_all()?;
-    let kept = if old.is_some() { new.persist(&target) } else { new.persist_noclobber(&target) };
-    match kept {
-        Err(error) if old.is_none() && error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        kept => kept.map(|_| true).map_err(|error| error.error),
-    }
-}
-
-/// Takes the kernel's lock on a file, where the file system has any.
-fn lock(file: &File, patience: Duration) -> io::Result<()> {
-    let began = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if began.elapsed() > patience => {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "another process holds its lock"));
-            }
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(fastrand::u64(1..=10))),
-        }
     }
 }
 

@@ -1,41 +1,23 @@
 //! Sharing a registry: many people write one list, and nobody's names are lost by somebody's old copy.
 
-use std::path::{Path, PathBuf};
+mod home;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::artifact::Digest;
 use crate::event::{Event, Observer};
-use crate::files;
-use crate::location::file_url;
 use crate::race::Race;
 use crate::registry::edit::{self, Addition, EditError, Edited};
-use crate::registry::{LARGEST, Loss, Registry, RegistryError};
-use crate::store::{Attributes, Condition, Content, Key, Store, StoreError, Tag};
+use crate::registry::{Loss, Registry, RegistryError};
+use crate::store::{Condition, StoreError, Tag};
+
+use home::Standing;
+pub use home::{Home, shown};
 
 /// How many losses are told at most.
 const MOST_LOSSES: usize = 20;
-
-/// Says where a registry lies that is written.
-#[derive(Debug, Clone)]
-pub enum Home {
-    /// In a store.
-    Stored {
-        /// The store.
-        store: Arc<dyn Store>,
-        /// The registry's key.
-        key: Key,
-    },
-    /// In a file of this machine that is no store's.
-    Local {
-        /// The file.
-        path: PathBuf,
-        /// How messages call it.
-        name: String,
-    },
-}
 
 /// Holds who is told, and how long a write is tried again.
 #[derive(Clone, Copy)]
@@ -211,50 +193,7 @@ pub async fn add(home: &Home, addition: &Addition<'_>, manners: Manners<'_>) -> 
     }
 }
 
-/// Returns a tag as people read and write it: without the quotes that some stores put around theirs.
-#[must_use]
-pub fn shown(tag: &Tag) -> String {
-    tag.0.trim_matches('"').to_owned()
-}
-
-/// Holds what stands where a registry lies: its bytes, or their number where that is too large.
-struct Standing {
-    text: Result<Bytes, u64>,
-    tag: Tag,
-}
-
-impl Standing {
-    fn shown(&self) -> String {
-        shown(&self.tag)
-    }
-
-    fn parse(&self, name: &str) -> Result<Registry, RegistryError> {
-        match &self.text {
-            Ok(text) => Registry::parse(text, name),
-            Err(size) => Err(RegistryError::TooLarge { file: name.to_owned(), size: *size }),
-        }
-    }
-}
-
 impl Home {
-    /// Returns the registry's URL; for a local file, how messages call it.
-    #[must_use]
-    pub fn url(&self) -> String {
-        match self {
-            Self::Stored { store, key } => store.url(key),
-            Self::Local { name, .. } => name.clone(),
-        }
-    }
-
-    /// Says whether it is this very file.
-    #[must_use]
-    pub fn is_local(&self, file: &Path) -> bool {
-        match self {
-            Self::Local { path, .. } => path == file,
-            Self::Stored { store, key } => store.url(key) == file_url(file),
-        }
-    }
-
     /// Refuses to replace another version than the expected one; without an expected one, to lose anything.
     fn permits(
         &self,
@@ -275,51 +214,6 @@ impl Home {
                     Err(source) => return Err(ShareError::Malformed { url, tag, source }),
                 };
                 if losses.is_empty() { Ok(()) } else { Err(ShareError::Losses { url, tag, losses }) }
-            }
-        }
-    }
-
-    async fn read(&self) -> Result<Option<Standing>, ShareError> {
-        match self {
-            Self::Stored { store, key } => match store.get(key, LARGEST).await {
-                Ok(stands) => Ok(stands.map(|(text, tag)| Standing { text: Ok(text), tag })),
-                Err(StoreError::TooLarge { size, tag, .. }) => Ok(Some(Standing { text: Err(size), tag })),
-                Err(source) => Err(ShareError::Store { url: self.url(), source }),
-            },
-            Self::Local { path, .. } => {
-                let path = path.clone();
-                let read = files::blocking(move || files::read_whole(&path)).await;
-                let read = read.map_err(|source| ShareError::Local { url: self.url(), source })?;
-                Ok(read.map(|text| {
-                    let (tag, size) = (Tag(Digest::of(&text).to_string()), files::length(&text));
-                    let text = if size > LARGEST { Err(size) } else { Ok(Bytes::from(text)) };
-                    Standing { text, tag }
-                }))
-            }
-        }
-    }
-
-    /// Returns the new version's tag; none where the condition does not hold.
-    async fn write(&self, text: Bytes, condition: &Condition, timeout: Duration) -> Result<Option<Tag>, ShareError> {
-        match self {
-            Self::Stored { store, key } => {
-                match store.put(key, Content::Bytes(text), Attributes::default(), condition).await {
-                    Ok(tag) => Ok(Some(tag)),
-                    Err(StoreError::Precondition { .. }) => Ok(None),
-                    Err(source) => Err(ShareError::Store { url: self.url(), source }),
-                }
-            }
-            Self::Local { path, .. } => {
-                let (path, condition) = (path.clone(), condition.clone());
-                let digest = Digest::of(&text);
-                let holds = move |before: Option<Digest>| match &condition {
-                    Condition::None => true,
-                    Condition::Absent => before.is_none(),
-                    Condition::Matches(tag) => before.is_some_and(|before| before.to_string() == tag.0),
-                };
-                let swapped = files::blocking(move || files::swap(&path, holds, &text, timeout)).await;
-                let swapped = swapped.map_err(|source| ShareError::Local { url: self.url(), source })?;
-                Ok(swapped.then(|| Tag(digest.to_string())))
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::address::Commit;
 use crate::ancestry::Ancestry;
 use crate::catalog::Catalog;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, StorePlace};
 use crate::event::Observer;
 use crate::failure::{Failure, Kind, OutputClosed, Several};
 use crate::location::Location;
@@ -42,6 +42,12 @@ impl Session {
     /// Opens the store and history; says so where nobody configured a store.
     pub(crate) async fn ports(&self) -> Result<Ports, ConfigError> {
         let (store, place) = self.config.store().await?;
+        self.tell_of(&place);
+        Ok(Ports { store, ancestry: self.config.ancestry()? })
+    }
+
+    /// Says where the store is, where that may surprise.
+    pub(crate) fn tell_of(&self, place: &StorePlace) {
         if place.embedded {
             let text = format!("no store is configured: {} serves, on this machine alone", place.location);
             if self.config.is_ci() {
@@ -52,10 +58,9 @@ impl Session {
                 self.report.note(&text);
             }
         }
-        if let (Location::Local(directory), false) = (&place.location, place.embedded || self.config.is_there(&place)) {
+        if let (Location::Local(directory), false) = (&place.location, place.embedded || self.config.is_there(place)) {
             self.report.warning(&format!("the store {} does not exist yet", directory.display()));
         }
-        Ok(Ports { store, ancestry: self.config.ancestry()? })
     }
 
     pub(crate) fn world<'a>(&'a self, ports: &'a Ports) -> World<'a> {

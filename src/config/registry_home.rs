@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::registry_file::{pointed_place, read_local};
-use super::{Config, ConfigError, REGISTRY_FILE, direct};
+use super::{Config, ConfigError, REGISTRY_FILE, StorePlace, direct};
 use crate::location::Location;
 use crate::registry::{ProjectName, Registry};
 use crate::share::Home;
@@ -34,7 +34,7 @@ impl Config {
         let (place, name) = match self.named_place()? {
             Some(named) => named,
             None if own_file.is_some() => (Location::Local(self.base()?.join(REGISTRY_FILE)), REGISTRY_FILE.to_owned()),
-            None => return Ok((self.home_in_store().await?, projects)),
+            None => return Ok((self.home_in_store().await?.0, projects)),
         };
         let home = match self.pointer_of(&place, &name)? {
             Some((place, name)) => self.home(&place, &name)?,
@@ -58,11 +58,11 @@ impl Config {
     }
 
     /// Returns where the registry lies that many share: what the settings or the repository's own file name, unless that is `file` itself;
-    /// else the store has it.
+    /// else the store has it, whose place is told then.
     ///
     /// # Errors
     /// Settings that name no location, and an own file that is not valid.
-    pub async fn shared_home(&self, file: &Path) -> Result<Home, ConfigError> {
+    pub async fn shared_home(&self, file: &Path) -> Result<(Home, Option<StorePlace>), ConfigError> {
         let elsewhere = |place: &Location| match place {
             Location::Local(path) => direct(path) != direct(file),
             Location::S3 { .. } => true,
@@ -71,12 +71,12 @@ impl Config {
             // What stands there may be malformed, and is to be replaced.
             let pointer = self.pointer_of(&place, &name).ok().flatten();
             let (place, name) = pointer.unwrap_or((place, name));
-            return self.home(&place, &name);
+            return Ok((self.home(&place, &name)?, None));
         }
         let own = Location::Local(self.base()?.join(REGISTRY_FILE));
         match self.pointer_of(&own, REGISTRY_FILE)?.filter(|(place, _)| elsewhere(place)) {
-            Some((place, name)) => self.home(&place, &name),
-            None => self.home_in_store().await,
+            Some((place, name)) => Ok((self.home(&place, &name)?, None)),
+            None => self.home_in_store().await.map(|(home, place)| (home, Some(place))),
         }
     }
 
@@ -88,9 +88,9 @@ impl Config {
         Ok(Some((pointed_place(&file, &pointer)?, pointer)))
     }
 
-    async fn home_in_store(&self) -> Result<Home, ConfigError> {
-        let (store, _) = self.store().await?;
-        Ok(Home::Stored { store, key: Key::registry() })
+    async fn home_in_store(&self) -> Result<(Home, StorePlace), ConfigError> {
+        let (store, place) = self.store().await?;
+        Ok((Home::Stored { store, key: Key::registry() }, place))
     }
 
     fn home(&self, place: &Location, name: &str) -> Result<Home, ConfigError> {
@@ -99,10 +99,13 @@ impl Config {
         if let Location::Local(path) = place
             && !path.parent().is_some_and(DirectoryStore::is_one)
         {
-            return Ok(Home::Local { path: path.clone(), name: name.to_owned() });
+            return Ok(Home::Local { path: direct(path), name: name.to_owned() });
         }
         // What lies in a directory that is a store is written as the store writes it: two ways would mean two locks.
-        let (above, file) = place.part().map_err(wrong)?;
+        let (mut above, file) = place.part().map_err(wrong)?;
+        if let Location::Local(directory) = &mut above {
+            *directory = direct(directory);
+        }
         Ok(Home::Stored { store: self.open(&above)?, key: Key::Registry(file) })
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         new_project: arguments.new_project,
     };
     let added = share::add(&home, &addition, session.manners(arguments.dry_run)).await?;
-    let (edited, url) = (&added.edited, home.url());
+    let (edited, url) = (&added.edited, home.place());
     let told = |names: &[Name]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let say = |names: &[Name], what: &str| {
         if !names.is_empty() {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::cli::session::Session;
+use crate::config;
 use crate::failure::UsageError;
 use crate::registry::RegistryError;
 use crate::share::{self, Expected, ShareError};
@@ -37,8 +38,11 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     if registry.repository.registry.is_some() {
         return Err(ShareError::Points(draft.name).into());
     }
-    let home = session.config.shared_home(&draft.path).await?;
-    if home.is_local(&draft.path) {
+    let (home, store) = session.config.shared_home(&draft.path).await?;
+    if let Some(place) = &store {
+        session.tell_of(place);
+    }
+    if home.is_local(&config::direct(&draft.path)) {
         let message = format!("{} is the registry that is shared: there is nowhere to push it", draft.name);
         return Err(UsageError {
             message,
@@ -46,15 +50,15 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         }
         .into());
     }
-    if registry.repository.projects.is_some() {
+    let (text, url) = (Bytes::from(draft.text), home.place());
+    let manners = session.manners(arguments.dry_run);
+    let pushed = share::push(&home, &text, registry, arguments.expect.as_ref(), manners).await?;
+    if pushed.differs && registry.repository.projects.is_some() {
         session.report.warning(&format!(
             "{} says in [repository] which projects are the repository's: shared, that holds for every repository that has no artifacts.toml of its own",
             draft.name
         ));
     }
-    let (text, url) = (Bytes::from(draft.text), home.url());
-    let manners = session.manners(arguments.dry_run);
-    let pushed = share::push(&home, &text, registry, arguments.expect.as_ref(), manners).await?;
     let artifacts = registry.all_names().len();
     session.report.log(match (pushed.written, pushed.differs) {
         (true, _) => "pushed",
