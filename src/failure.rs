@@ -250,6 +250,9 @@ fn edit(error: &EditError) -> Verdict {
 fn share(error: &ShareError) -> Verdict {
     match error {
         ShareError::Store { source, .. } => store(source),
+        ShareError::Local { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            advised(Kind::NotFound, "make the directory that it is to lie in, or correct the path")
+        }
         ShareError::Local { source, .. } => local(source),
         ShareError::Points(_) => {
             advised(Kind::Configuration, "name the file that defines the names: `metalogic registry push FILE`")

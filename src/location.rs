@@ -111,7 +111,7 @@ impl Location {
     pub fn parse_file(text: &str, base: &Path) -> Result<Self, LocationError> {
         match Self::parse(text, base)? {
             Self::S3 { prefix, .. } if prefix.is_empty() || text.ends_with('/') => Err(LocationError::NoFile),
-            location => Ok(location),
+            location @ (Self::S3 { .. } | Self::Local(_)) => Ok(location),
         }
     }
 

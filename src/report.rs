@@ -122,7 +122,7 @@ impl Observer for Report {
                 self.say(Verbosity::Verbose, "another writer of the metafile was first: resolving again");
             }
             Event::LostRegistryRace { url } => {
-                self.detail(&format!("another writer of {url} was first: reading it again"))
+                self.detail(&format!("another writer of {url} was first: reading it again"));
             }
             Event::Metafile { url, written } => {
                 self.log(&format!("build metadata:\n    {url}"));

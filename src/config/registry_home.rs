@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::registry_file::{pointed_place, read_local};
+use super::registry_file::{File, pointed_place, read_local};
 use super::{Config, ConfigError, REGISTRY_FILE, StorePlace, direct};
 use crate::location::Location;
 use crate::registry::{ProjectName, Registry};
@@ -29,7 +29,7 @@ impl Config {
     /// A registry file that is not valid, and settings that name no location.
     pub async fn registry_home(&self) -> Result<(Home, Vec<ProjectName>), ConfigError> {
         let own_file = self.own_file(None)?;
-        let own = own_file.as_ref().map(|file| file.parse()).transpose()?;
+        let own = own_file.as_ref().map(File::parse).transpose()?;
         let projects = own.and_then(|own| own.repository.projects).unwrap_or_default();
         let (place, name) = match self.named_place()? {
             Some(named) => named,

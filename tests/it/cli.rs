@@ -384,6 +384,7 @@ fn a_registry_is_added_to_and_pushed_and_what_is_refused_is_told() {
             &["registry", "push", "../odd.toml"],
             &["registry", "push", "../pointer.toml"],
             &["registry", "push", "../nowhere.toml"],
+            &["--registry", "../store/..", "registry", "push"],
             &["registry", "push", "--json"],
             &["--registry", "../store/artifacts.toml", "registry", "add", "x.zip", "--project", "tools"],
             &["--registry", "s3://dev/", "registry", "list"],

@@ -158,6 +158,8 @@ fn what_is_anothers_is_refused_with_its_owner_and_place() {
     assert_eq!(told("a", &["why"]), "why is registered already, in project b (artifacts.toml:6:3)");
     assert_eq!(told("b", &["new", "old"]), "old is registered already, in project a, retired (artifacts.toml:3:12)");
     assert_eq!(told("a", &["X"]), "X differs only in case from x, in project a (artifacts.toml:2:14)");
+    let other = try_add("[projects.b]\nretired = ['Old.ZIP']\n", "a", &["old.zip"]).unwrap_err().to_string();
+    assert_eq!(other, "old.zip differs only in case from Old.ZIP, in project b, retired (artifacts.toml:2:12)");
     assert!(told("a", &["new", "New"]).starts_with("New differs only in case from new, in project a"));
 }
 

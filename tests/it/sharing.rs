@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use metalogic::artifact::Name;
 use metalogic::event::{Event, Observer, Silent};
+use metalogic::failure::{Failure, Kind};
 use metalogic::registry::edit::{Addition, EditError};
 use metalogic::registry::{LARGEST, Loss, ProjectName, Registry};
 use metalogic::share::{self, Added, Expected, Home, Manners, Pushed, ShareError};
@@ -321,6 +322,10 @@ async fn a_local_registry_keeps_its_permissions_and_the_link_that_leads_to_it() 
     symlink("real.toml", &link).unwrap();
     let home = Home::Local { path: link.clone(), name: "link.toml".to_owned() };
     assert!(add(&home, "web", "new.zip").await.unwrap().written);
+    let homeless = Home::Local { path: directory.path().join("absent/x.toml"), name: "x.toml".to_owned() };
+    let failure = Failure::all_of(&push(&homeless, OURS, None).await.unwrap_err().into()).remove(0);
+    assert_eq!(failure.kind, Kind::NotFound);
+    assert!(failure.hint.unwrap().starts_with("make the directory"));
     assert!(link.is_symlink());
     assert!(std::fs::read_to_string(&file).unwrap().contains("new.zip"));
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o664);
