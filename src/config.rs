@@ -1,16 +1,18 @@
 //! What a run is told by its flags, the environment, git's configuration and the registry file: the only reader of the environment.
 
 mod registry_file;
+mod registry_home;
 mod settings;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::address::Commit;
 use crate::ancestry::{Ancestry, NoHistory};
 use crate::git::{self, GitError, Repository};
 use crate::location::{Location, LocationError};
-use crate::registry::{ProjectName, RegistryError, Terms};
+use crate::registry::{ProjectName, REGISTRY_FILE, RegistryError, Terms};
 use crate::store::Store;
 use crate::store::directory::DirectoryStore;
 use crate::store::s3::S3Store;
@@ -19,9 +21,6 @@ use crate::world::Limits;
 pub use registry_file::Found;
 pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
 use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, STORE, TIMEOUT};
-
-/// The registry file's name, at the top of a repository and in a store.
-pub const REGISTRY_FILE: &str = "artifacts.toml";
 
 /// Says why a run cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +58,6 @@ pub enum ConfigError {
     /// Nothing says where the store is, and without a repository there is no default.
     #[error("no store is configured, and outside a git repository there is no default")]
     NoStore,
-    /// The registry's location is of a kind that this version cannot reach.
-    #[error("{0} is in a bucket, and this version reads only the registry that lies in its store")]
-    Unsupported(String),
     /// What should be the store's directory is something else.
     #[error("the store {} is not a directory", .0.display())]
     NotADirectory(PathBuf),
@@ -74,6 +70,9 @@ pub enum ConfigError {
     /// The registry that was named is not there.
     #[error("the registry {0} does not exist")]
     RegistryMissing(String),
+    /// The registry file that was to be pushed is not there.
+    #[error("there is no registry file {0}")]
+    NoFile(String),
     /// The registry is there and cannot be read.
     #[error("the registry {name} cannot be read")]
     RegistryUnreadable {
@@ -114,6 +113,8 @@ pub struct Config {
     directory: PathBuf,
     limits: Limits,
     repository: OnceLock<Option<Arc<Repository>>>,
+    /// The registries in buckets that were read, by URL.
+    read: Mutex<HashMap<String, registry_file::File>>,
 }
 
 /// Says where the store is and who said so.
@@ -144,7 +145,7 @@ impl Config {
             jobs: flags.jobs.or(environment.parsed(JOBS.variable, jobs)?).unwrap_or(default.jobs),
             timeout: flags.timeout.or(environment.parsed(TIMEOUT.variable, duration)?).unwrap_or(default.timeout),
         };
-        Ok(Self { flags, environment, directory, limits, repository: OnceLock::new() })
+        Ok(Self { flags, environment, directory, limits, repository: OnceLock::new(), read: Mutex::default() })
     }
 
     /// Enters the directory that `-C` or its variable names, as if the program had been started there.
@@ -229,7 +230,7 @@ impl Config {
     ///
     /// # Errors
     /// A setting that names no location, a registry file that cannot be read, or no setting outside a repository.
-    pub fn store_place(&self) -> Result<StorePlace, ConfigError> {
+    pub async fn store_place(&self) -> Result<StorePlace, ConfigError> {
         let configured = |setting: &str, text: &str, base: &Path| {
             let location = locate(setting, text, base)?;
             let terms = self.own_terms(&location)?.unwrap_or_default();
@@ -241,7 +242,7 @@ impl Config {
         if let Some(text) = self.git_settings(&STORE)?.pop() {
             return configured("git config metalogic.store", &text, &self.base()?);
         }
-        if let Some((table, name, base)) = self.store_in_registry()? {
+        if let Some((table, name, base)) = self.store_in_registry().await? {
             let setting = format!("[store] url in {name}");
             let location = locate(&setting, table.url.as_deref().unwrap_or_default(), &base)?;
             let terms = self.own_terms(&location)?.unwrap_or(table.terms);
@@ -270,8 +271,8 @@ impl Config {
     ///
     /// # Errors
     /// Those of [`Config::store_place`].
-    pub fn store(&self) -> Result<(Arc<dyn Store>, StorePlace), ConfigError> {
-        let mut place = self.store_place()?;
+    pub async fn store(&self) -> Result<(Arc<dyn Store>, StorePlace), ConfigError> {
+        let mut place = self.store_place().await?;
         if let Location::Local(directory) = &mut place.location {
             *directory = direct(directory);
         }
@@ -300,7 +301,10 @@ impl Config {
     }
 
     /// Returns the projects that the run is limited to; none for no limit.
-    fn projects(&self) -> Result<Vec<ProjectName>, ConfigError> {
+    ///
+    /// # Errors
+    /// What is no project's name.
+    pub fn projects(&self) -> Result<Vec<ProjectName>, ConfigError> {
         let (setting, names) = if !self.flags.projects.is_empty() {
             ("--project", self.flags.projects.clone())
         } else if let Some(text) = self.environment.text(PROJECT.variable)? {
@@ -365,4 +369,9 @@ pub fn direct(directory: &Path) -> PathBuf {
 fn locate(setting: &str, text: &str, base: &Path) -> Result<Location, ConfigError> {
     let wrong = |source| ConfigError::Location { setting: setting.to_owned(), value: text.to_owned(), source };
     Location::parse(text, base).map_err(wrong)
+}
+
+fn locate_file(setting: &str, text: &str, base: &Path) -> Result<Location, ConfigError> {
+    let wrong = |source| ConfigError::Location { setting: setting.to_owned(), value: text.to_owned(), source };
+    Location::parse_file(text, base).map_err(wrong)
 }

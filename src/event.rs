@@ -37,6 +37,11 @@ pub enum Event {
         /// The commit whose metafile it is.
         commit: Commit,
     },
+    /// Another writer of a registry was first: it is read again.
+    LostRegistryRace {
+        /// The registry's URL.
+        url: String,
+    },
     /// The metafile at an address says what it should.
     Metafile {
         /// The metafile's URL.

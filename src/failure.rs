@@ -13,7 +13,9 @@ use crate::git::GitError;
 use crate::metafile::MetafileError;
 use crate::publish::{Conflict, PublishError, Refusal};
 use crate::registry::RegistryError;
+use crate::registry::edit::EditError;
 use crate::resolve::{Objection, ResolveError};
+use crate::share::ShareError;
 use crate::show::ShowError;
 use crate::store::StoreError;
 use crate::stub::StubError;
@@ -121,6 +123,8 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, publish))
         .or_else(|| of(error, conflict))
         .or_else(|| of(error, fetch))
+        .or_else(|| of(error, share))
+        .or_else(|| of(error, edit))
         .or_else(|| of(error, exists))
         .or_else(|| of(error, doctor))
         .or_else(|| of(error, ended))
@@ -175,11 +179,13 @@ fn config(error: &ConfigError) -> Verdict {
         ConfigError::NotADirectory(_) => {
             advised(Kind::Configuration, "name a directory, or move away what stands there")
         }
-        ConfigError::Unsupported(_) => advised(Kind::Configuration, "name a path or file:///DIR"),
         ConfigError::RegistryMissing(_) => advised(
             Kind::Configuration,
             "mend what names it: --registry, METALOGIC_REGISTRY, git config metalogic.registry or [repository] registry",
         ),
+        ConfigError::NoFile(_) => {
+            advised(Kind::Configuration, "name the file to push; `metalogic init` writes one to begin with")
+        }
         ConfigError::RegistryPointsOn(_) => {
             advised(Kind::Configuration, "point to the registry that defines the projects itself")
         }
@@ -213,6 +219,69 @@ fn registry(error: &RegistryError) -> Verdict {
         RegistryError::TooLarge { .. } | RegistryError::Malformed(_) => {
             advised(Kind::Configuration, "mend the file; `metalogic registry check` says whether all of it is right")
         }
+    }
+}
+
+fn edit(error: &EditError) -> Verdict {
+    match error {
+        EditError::Registry(source) => registry(source),
+        EditError::Points(_) => {
+            advised(Kind::Configuration, "name the registry that defines the names with --registry")
+        }
+        EditError::NoProject { near: Some(near), .. } => {
+            advised(Kind::Configuration, format!("did you mean {near}? --new-project makes it"))
+        }
+        EditError::NoProject { near: None, .. } => advised(
+            Kind::Configuration,
+            "--new-project makes it; `metalogic registry list` shows the projects that are there",
+        ),
+        EditError::WhichProject { .. } => {
+            advised(Kind::Usage, "name one with --project; --new-project makes one that is not there")
+        }
+        EditError::Taken { .. } => advised(
+            Kind::Conflict,
+            "a name has one project and one spelling: take another name, or agree with whoever owns this one",
+        ),
+        EditError::NoPlace { .. } => advised(
+            Kind::Configuration,
+            "write it into the file by hand; `metalogic registry check` says whether it is right",
+        ),
+    }
+}
+
+fn share(error: &ShareError) -> Verdict {
+    match error {
+        ShareError::Store { source, .. } => store(source),
+        ShareError::Local { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            advised(Kind::NotFound, "make the directory that it is to lie in, or correct the path")
+        }
+        ShareError::Local { source, .. } => local(source),
+        ShareError::Points(_) => {
+            advised(Kind::Configuration, "name the file that defines the names: `metalogic registry push FILE`")
+        }
+        ShareError::Unexpected { stands: Some(tag), .. } => advised(
+            Kind::Conflict,
+            format!("look at what stands there, merge it into yours, and push with --expect {tag}"),
+        ),
+        ShareError::Unexpected { stands: None, .. } => {
+            advised(Kind::Conflict, "push with --expect none, or without --expect")
+        }
+        ShareError::Losses { tag, .. } => advised(
+            Kind::Conflict,
+            format!(
+                "merge what stands there into yours, or add names there with `metalogic registry add`; a name that is built no more goes to `retired = [...]`. Whoever means it pushes with --expect {tag}"
+            ),
+        ),
+        ShareError::Malformed { tag, .. } => advised(
+            Kind::Configuration,
+            format!("mend it with whoever wrote it; --expect {tag} puts yours in its place"),
+        ),
+        ShareError::Missing(_) => advised(
+            Kind::Configuration,
+            "`metalogic init` writes a registry for this repository; `metalogic registry push` puts one where others share it",
+        ),
+        ShareError::Edit(source) => edit(source),
+        ShareError::Raced { .. } => advised(Kind::NotYet, "run it again, or give it longer with --timeout"),
     }
 }
 

@@ -1,11 +1,15 @@
 //! Local files: what they are, and how new ones come to be.
 
+mod swap;
+
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::artifact::{Digest, Hasher, Mode};
 use crate::store::Progress;
+
+pub use swap::swap;
 
 /// How many bytes are read from a file at a time.
 const PIECE: usize = 1 << 20;
@@ -188,6 +192,19 @@ pub fn remove_tree(path: &Path, top: &Path) -> io::Result<()> {
 /// The system's: [`io::ErrorKind::AlreadyExists`] where there is one.
 pub fn create_new(path: &Path, text: &str) -> io::Result<()> {
     File::create_new(path)?.write_all(text.as_bytes())
+}
+
+/// Reads a regular file whole; none where there is nothing.
+///
+/// # Errors
+/// The system's, and what is no regular file: to open a pipe would wait for a writer.
+pub fn read_whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => std::fs::read(path).map(Some),
+        Ok(_) => Err(io::Error::other("it is not a regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Holds bytes that are not verified yet. Dropped, it leaves nothing.

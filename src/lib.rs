@@ -23,6 +23,7 @@ pub mod store;
 pub mod files;
 pub mod git;
 // Floor 6, means: what flows have in common.
+pub mod race;
 pub mod stored;
 pub mod transfer;
 pub mod world;
@@ -32,6 +33,7 @@ pub mod walk;
 pub mod doctor;
 pub mod fetch;
 pub mod resolve;
+pub mod share;
 pub mod show;
 pub mod stub;
 // Floor 9, the flow that ends in another.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
@@ -50,19 +51,46 @@ pub enum LocationError {
     /// The URL escapes bytes that are no text.
     #[error("the URL's escapes are not UTF-8")]
     Escapes,
+    /// The path is relative, and what says it lies in no directory of this machine.
+    #[error("what lies in a store has no directory that a path could be relative to: write a URL or an absolute path")]
+    Relative,
+    /// The URL of a file names none.
+    #[error("no file is named: write the file's own name too, as s3://BUCKET/artifacts.toml")]
+    NoFile,
+}
+
+/// Holds the name of one file: a single segment of a key or a path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileName(String);
+
+impl FromStr for FileName {
+    type Err = LocationError;
+
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        let bad = matches!(text, "" | "." | "..") || text.contains(|c: char| c == '/' || c.is_control());
+        if bad { Err(LocationError::NoFile) } else { Ok(Self(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
 }
 
 impl Location {
-    /// Reads `s3://BUCKET[/PREFIX]`, `file:///DIR` or a path, which is relative to `base`, an absolute directory.
+    /// Reads `s3://BUCKET[/PREFIX]`, `file:///DIR` or a path, which is relative to `base`: an absolute directory, or an empty path where
+    /// there is none.
     ///
     /// # Errors
-    /// Refuses other schemes, file URLs of other machines, and names that no bucket has.
+    /// Refuses other schemes, file URLs of other machines, names that no bucket has, and what is relative to nothing.
     pub fn parse(text: &str, base: &Path) -> Result<Self, LocationError> {
         match text.split_once("://") {
             _ if text.is_empty() => Err(LocationError::Empty),
             None if scheme_without_slashes(text) => Err(LocationError::Slashes),
             None if text == "~" || text.starts_with("~/") => Err(LocationError::Tilde),
-            None => Ok(Self::Local(base.join(text))),
+            None if base.join(text).is_absolute() => Ok(Self::Local(base.join(text))),
+            None => Err(LocationError::Relative),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("s3") => Self::s3(rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("file") => {
                 let path = rest.strip_prefix("localhost").unwrap_or(rest);
@@ -85,6 +113,35 @@ impl Location {
                 Self::S3 { bucket: bucket.clone(), prefix: path.to_owned() }
             }
             Self::S3 { bucket, prefix } => Self::S3 { bucket: bucket.clone(), prefix: format!("{prefix}/{path}") },
+        }
+    }
+
+    /// Reads where a file lies, as [`Location::parse`] does.
+    ///
+    /// # Errors
+    /// Those of [`Location::parse`], and [`LocationError::NoFile`] for a bucket, or what ends as a prefix does.
+    pub fn parse_file(text: &str, base: &Path) -> Result<Self, LocationError> {
+        match Self::parse(text, base)? {
+            Self::S3 { prefix, .. } if prefix.is_empty() || text.ends_with('/') => Err(LocationError::NoFile),
+            location @ (Self::S3 { .. } | Self::Local(_)) => Ok(location),
+        }
+    }
+
+    /// Parts a file's location into where the file lies and its name.
+    ///
+    /// # Errors
+    /// [`LocationError::NoFile`] for a bucket, the root directory, or what has a name that is no text.
+    pub fn part(&self) -> Result<(Self, FileName), LocationError> {
+        match self {
+            Self::S3 { bucket, prefix } => {
+                let (above, name) = prefix.rsplit_once('/').unwrap_or(("", prefix));
+                Ok((Self::S3 { bucket: bucket.clone(), prefix: above.to_owned() }, name.parse()?))
+            }
+            Self::Local(path) => {
+                let name = path.file_name().and_then(|name| name.to_str()).ok_or(LocationError::NoFile)?;
+                let above = path.parent().ok_or(LocationError::NoFile)?;
+                Ok((Self::Local(above.to_owned()), name.parse()?))
+            }
         }
     }
 

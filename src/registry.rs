@@ -1,5 +1,7 @@
 //! The registry, `artifacts.toml`: the single source of artifact names, and of who owns them.
 
+pub mod edit;
+mod loss;
 mod place;
 mod reader;
 mod terms;
@@ -12,8 +14,12 @@ use indexmap::IndexMap;
 
 use crate::artifact::{LONGEST_NAME, Name};
 
+pub use loss::Loss;
 pub use place::{Place, Problem};
 pub use terms::{Account, AccountError, Encryption, StorageClass, StorageClassError, StoreTable, Terms};
+
+/// The registry file's name, at the top of a repository and in a store.
+pub const REGISTRY_FILE: &str = "artifacts.toml";
 
 /// The largest registry that is read, in bytes.
 pub const LARGEST: u64 = 1 << 20;
@@ -118,6 +124,13 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
+/// Returns a text as TOML writes it for a key: bare, where that is possible.
+#[must_use]
+pub fn key(text: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !text.is_empty() && text.chars().all(bare) { text.to_owned() } else { quoted(text) }
+}
+
 impl Registry {
     /// Reads a registry. `file` is how messages call it.
     ///
@@ -167,6 +180,27 @@ impl Registry {
             let retired = holds.retired.contains(name);
             (active || retired).then_some(Ownership { project, retired })
         })
+    }
+
+    /// Tells whose a name is in whatever case, how it is spelled there, and whether it is retired.
+    fn mention(&self, name: &Name) -> Option<(&ProjectName, &Name, bool)> {
+        let folded = name.folded();
+        self.projects.iter().find_map(|(project, holds)| {
+            let active = holds.active().map(|name| (project, name, false));
+            let retired = holds.retired.iter().map(|name| (project, name, true));
+            active.chain(retired).find(|(_, name, _)| name.folded() == folded)
+        })
+    }
+
+    /// Says whether another registry says the same, wherever it says it.
+    fn says_the_same(&self, other: &Self) -> bool {
+        let unknown = |registry: &Self| registry.unknown_keys.iter().map(|key| key.message.clone()).collect::<Vec<_>>();
+        let repository = |registry: &Self| (registry.repository.projects.clone(), registry.repository.registry.clone());
+        self.projects == other.projects
+            && self.projects.keys().eq(other.projects.keys())
+            && self.store == other.store
+            && repository(self) == repository(other)
+            && unknown(self) == unknown(other)
     }
 
     /// Returns the active names of some projects; of all, where none is given.

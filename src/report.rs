@@ -56,6 +56,11 @@ impl Report {
         self.say(Verbosity::Normal, text);
     }
 
+    /// Tells a line for those who want every detail.
+    pub fn detail(&self, text: &str) {
+        self.say(Verbosity::Verbose, text);
+    }
+
     /// Tells an error with what to do about it. It is told whatever the verbosity.
     pub fn error(&self, message: &str, causes: &[String], hint: Option<&str>) {
         let mut text = labelled("error", AnsiColor::Red, message);
@@ -115,6 +120,9 @@ impl Observer for Report {
             }
             Event::LostRace { .. } => {
                 self.say(Verbosity::Verbose, "another writer of the metafile was first: resolving again");
+            }
+            Event::LostRegistryRace { url } => {
+                self.detail(&format!("another writer of {url} was first: reading it again"));
             }
             Event::Metafile { url, written } => {
                 self.log(&format!("build metadata:\n    {url}"));

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::address::Commit;
@@ -12,13 +11,11 @@ use crate::artifact::Name;
 use crate::event::Event;
 use crate::metafile::{Metafile, MetafileError, Record};
 use crate::metalogic::{Keep, Metalogic, Resolution, Vocabulary};
+use crate::race::Race;
 use crate::store::{Condition, Key, StoreError, Tag};
 use crate::stored;
 use crate::walk::{Walk, windows};
 use crate::world::World;
-
-/// The shortest and the longest pause after a lost race, before the jitter.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
 /// Says what to resolve.
 #[derive(Debug, Clone)]
@@ -120,11 +117,8 @@ impl Answer {
 /// [`ResolveError`].
 pub async fn resolve(world: World<'_>, question: &Question<'_>) -> Result<Answer, ResolveError> {
     let mut walk = Walk::new(world, question.commit)?;
-    let (shortest, longest) = PAUSES;
-    let pauses = ExponentialBuilder::new().with_min_delay(shortest).with_max_delay(longest).with_jitter();
-    let began = tokio::time::Instant::now();
-    let mut races = 0;
-    for pause in pauses.without_max_times().build() {
+    let mut race = Race::new(world.limits.timeout);
+    loop {
         let attempt = Attempt::make(world, question, &mut walk).await?;
         if attempt.is_unchanged() {
             return Ok(attempt.tell(world, Outcome::Unchanged));
@@ -132,14 +126,10 @@ pub async fn resolve(world: World<'_>, question: &Question<'_>) -> Result<Answer
         if stored::write(world.store, question.commit, attempt.bytes.clone(), &attempt.condition()).await? {
             return Ok(attempt.tell(world, Outcome::Written));
         }
-        races += 1;
-        world.observer.observe(&Event::LostRace { commit: question.commit });
-        if began.elapsed() + pause > world.limits.timeout {
-            break;
-        }
-        tokio::time::sleep(pause).await;
+        let commit = question.commit;
+        world.observer.observe(&Event::LostRace { commit });
+        race.lost().await.map_err(|over| ResolveError::Raced { commit, races: over.races, waited: over.waited })?;
     }
-    Err(ResolveError::Raced { commit: question.commit, races, waited: began.elapsed() })
 }
 
 /// Makes sure that somebody knows the commit's parent, git or the commit's metafile, before anything is written for it.

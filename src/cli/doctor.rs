@@ -34,8 +34,8 @@ struct Line {
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let place = session.config.store_place();
-    let store = session.config.store();
+    let place = session.config.store_place().await;
+    let store = session.config.store().await;
     let mut lines = vec![git(session)];
     lines.push(registry(session, store.as_ref().ok().map(|(store, _)| &**store)).await);
     let root = match (place, store) {

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<()> {
     let destination = destination(session, &arguments)?;
     let commit = session.commit(arguments.commit.as_deref())?;
-    let ports = session.ports()?;
+    let ports = session.ports().await?;
     let stored = if arguments.fresh { None } else { show::show(&*ports.store, commit).await? };
     let (url, metafile) = match stored {
         Some(shown) => (shown.url, shown.metafile),

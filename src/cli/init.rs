@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::cli::session::Session;
-use crate::config::{self, REGISTRY_FILE};
+use crate::config;
 use crate::failure::ExistsError;
 use crate::files;
 use crate::location::Location;
-use crate::registry;
+use crate::registry::{self, REGISTRY_FILE};
 
 /// Write a registry file to begin with
 ///
@@ -72,8 +72,7 @@ fn text(project: &str, store: Option<&str>) -> String {
         Some(store) => format!("[store]\nurl = {}\n", registry::quoted(store)),
         None => "# Where artifacts live. Without it they stay in git's own directory, on this machine alone.\n# [store]\n# url = \"s3://BUCKET\"\n".to_owned(),
     };
-    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let project = if project.chars().all(bare) { project.to_owned() } else { registry::quoted(project) };
+    let project = registry::key(project);
     format!(
         "# Every artifact of this repository, by name. A name that is not here is refused, so that no artifact is ever missed.\n\
          # `metalogic registry check` says whether this file is right.\n\

@@ -43,12 +43,12 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let revision = arguments.commit.as_deref();
     let commit = session.commit(revision)?;
     session.warn_of_pull_request(commit)?;
-    let ports = session.ports()?;
+    let ports = session.ports().await?;
     let catalog = session.catalog(&ports, commit).await?;
     let items = items(&arguments.files)?;
     let dirty = dirty(session, commit)?;
     let publishing = publish::publish(session.world(&ports), &catalog, commit, &items, arguments.dry_run);
-    let published = session.writing(&ports, arguments.dry_run, publishing).await.map_err(all_of)?;
+    let published = session.writing(&*ports.store, arguments.dry_run, publishing).await.map_err(all_of)?;
 
     if arguments.dry_run {
         published.uploaded.iter().for_each(|name| session.report.log(&format!("would publish {name}")));

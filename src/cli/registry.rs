@@ -1,11 +1,15 @@
 //! `metalogic registry`.
 
+mod add;
+mod push;
+
 use serde_json::json;
 
 use crate::catalog::Catalog;
 use crate::cli::session::{Session, conclude};
 use crate::config::Found;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::RegistryError;
+use crate::share;
 
 /// Look at the registry of artifact names
 #[derive(Debug, clap::Args)]
@@ -20,31 +24,43 @@ enum Verb {
     Check,
     /// List every artifact with its project
     List,
+    Add(add::Arguments),
+    Push(push::Arguments),
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let store = session.config.store().ok().map(|(store, _)| store);
-    let found = session.config.registry(None, store.as_deref()).await?;
-    match arguments.verb {
-        Verb::Check => check(session, found),
-        Verb::List => list(session, &found.registry, &found.name),
+    match &arguments.verb {
+        Verb::Check => check(session, found(session).await?),
+        Verb::List => list(session, &found(session).await?),
+        Verb::Add(arguments) => add::run(session, arguments).await,
+        Verb::Push(arguments) => push::run(session, arguments).await,
     }
 }
 
+async fn found(session: &Session) -> anyhow::Result<Found> {
+    let store = session.config.store().await.ok().map(|(store, _)| store);
+    let found = session.config.registry(None, store.as_deref()).await?;
+    if let Some(tag) = &found.tag {
+        session.report.detail(&format!("{} has the tag {}", found.name, share::shown(tag)));
+    }
+    Ok(found)
+}
+
 fn check(session: &Session, found: Found) -> anyhow::Result<()> {
-    let Found { registry, own, name } = found;
+    let Found { registry, own, name, tag } = found;
+    let tag = tag.as_ref().map(share::shown);
     let problems = registry.unknown_keys.clone();
     let catalog = Catalog::new(registry, &own, &[])?;
     let artifacts = catalog.vocabulary().registered.len();
     let projects = catalog.registry().projects.len();
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let object = json!({"registry": name, "projects": projects, "artifacts": artifacts, "problems": told});
+    let object = json!({"registry": name, "projects": projects, "artifacts": artifacts, "problems": told, "tag": tag});
     let line = || format!("{name} is right: artifacts {artifacts}, projects {projects}\n").into_bytes();
     let answered = if problems.is_empty() || session.json { session.answer(&object, line) } else { Ok(()) };
     conclude(answered, (!problems.is_empty()).then(|| RegistryError::Malformed(problems).into()).into_iter().collect())
 }
 
-fn list(session: &Session, registry: &Registry, name: &str) -> anyhow::Result<()> {
+fn list(session: &Session, Found { registry, name, tag, .. }: &Found) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for (project, content) in &registry.projects {
         for entry in &content.artifacts {
@@ -59,7 +75,8 @@ fn list(session: &Session, registry: &Registry, name: &str) -> anyhow::Result<()
         let description: String = description.iter().flat_map(|text| text.chars()).map(plain).collect();
         format!("{name}\t{project}\t{description}{retired}").trim_end().to_owned() + "\n"
     };
-    session.answer(&json!({"registry": name, "artifacts": rows.iter().map(object).collect::<Vec<_>>()}), || {
+    let artifacts: Vec<_> = rows.iter().map(object).collect();
+    session.answer(&json!({"registry": name, "artifacts": artifacts, "tag": tag.as_ref().map(share::shown)}), || {
         rows.iter().map(line).collect::<String>().into_bytes()
     })
 }

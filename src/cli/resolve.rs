@@ -26,12 +26,12 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let revision = arguments.revision.as_deref();
     let commit = session.commit(revision)?;
     session.warn_of_pull_request(commit)?;
-    let ports = session.ports()?;
+    let ports = session.ports().await?;
     let catalog = session.catalog(&ports, commit).await?;
     let keep = if arguments.rebuild { Keep::OnlyFound } else { Keep::Everything };
     let vocabulary = catalog.vocabulary();
     let resolving = session.resolve(&ports, commit, &vocabulary, keep, arguments.dry_run);
-    let answer = session.writing(&ports, arguments.dry_run, resolving).await?;
+    let answer = session.writing(&*ports.store, arguments.dry_run, resolving).await?;
     let missing: Vec<String> = catalog.counted(&answer.missing).iter().map(ToString::to_string).collect();
     if !missing.is_empty() {
         session.report.note(&format!("missing still: {}", missing.join(", ")));

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use crate::address::Commit;
 use crate::ancestry::Ancestry;
 use crate::catalog::Catalog;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, StorePlace};
 use crate::event::Observer;
 use crate::failure::{Failure, Kind, OutputClosed, Several};
 use crate::location::Location;
 use crate::metalogic::{Keep, Vocabulary};
 use crate::report::Report;
 use crate::resolve::{self, Answer, Question, ResolveError};
+use crate::share::{Home, Manners};
 use crate::store::{Guarantees, Store};
 use crate::world::World;
 
@@ -45,8 +46,14 @@ impl Session {
     }
 
     /// Opens the store and history; says so where nobody configured a store.
-    pub(crate) fn ports(&self) -> Result<Ports, ConfigError> {
-        let (store, place) = self.config.store()?;
+    pub(crate) async fn ports(&self) -> Result<Ports, ConfigError> {
+        let (store, place) = self.config.store().await?;
+        self.tell_of(&place);
+        Ok(Ports { store, ancestry: self.config.ancestry()? })
+    }
+
+    /// Says where the store is, where that may surprise.
+    pub(crate) fn tell_of(&self, place: &StorePlace) {
         if place.embedded {
             let text = format!("no store is configured: {} serves, on this machine alone", place.location);
             if self.config.is_ci() {
@@ -57,10 +64,9 @@ impl Session {
                 self.report.note(&text);
             }
         }
-        if let (Location::Local(directory), false) = (&place.location, place.embedded || self.config.is_there(&place)) {
+        if let (Location::Local(directory), false) = (&place.location, place.embedded || self.config.is_there(place)) {
             self.report.warning(&format!("the store {} does not exist yet", directory.display()));
         }
-        Ok(Ports { store, ancestry: self.config.ancestry()? })
     }
 
     pub(crate) fn world<'a>(&'a self, ports: &'a Ports) -> World<'a> {
@@ -69,13 +75,13 @@ impl Session {
     }
 
     /// Does what writes, and warns where the store does not keep the conditions that keep writers from each other's work.
-    pub(crate) async fn writing<T>(&self, ports: &Ports, dry_run: bool, act: impl Future<Output = T>) -> T {
+    pub(crate) async fn writing<T>(&self, store: &dyn Store, dry_run: bool, act: impl Future<Output = T>) -> T {
         if dry_run {
             return act.await;
         }
         let warn = async {
             // Where nothing can be told, what is written meets the same trouble and tells it.
-            let Ok(kept) = ports.store.guarantees().await else { return };
+            let Ok(kept) = store.guarantees().await else { return };
             let unkept: &[&str] = match kept {
                 Guarantees { create_only: true, compare_and_swap: true } => return,
                 Guarantees { create_only: false, compare_and_swap: true } => &["create-only puts"],
@@ -85,7 +91,7 @@ impl Session {
             self.report.warning(&format!(
                 "the store {} does not heed the conditions of writes ({}): those who write at once destroy what others \
                  wrote. `metalogic doctor` shows it",
-                ports.store.root(),
+                store.root(),
                 unkept.join(", ")
             ));
         };
@@ -97,6 +103,18 @@ impl Session {
             }
             Either::Right(((), act)) => act.await,
         }
+    }
+
+    /// Does what writes a registry, with the same warning where it lies in a store.
+    pub(crate) async fn sharing<T>(&self, home: &Home, dry_run: bool, act: impl Future<Output = T>) -> T {
+        match home {
+            Home::Stored { store, .. } => self.writing(&**store, dry_run, act).await,
+            Home::Local { .. } => act.await,
+        }
+    }
+
+    pub(crate) fn manners(&self, dry_run: bool) -> Manners<'_> {
+        Manners { observer: &self.observer, timeout: self.config.limits().timeout, dry_run }
     }
 
     /// Returns the commit that a revision names, HEAD when there is none.

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let commit = session.commit(arguments.revision.as_deref())?;
-    let ports = session.ports()?;
+    let ports = session.ports().await?;
     let stored = if arguments.fresh { None } else { show::show(&*ports.store, commit).await? };
     let (stored, url, metafile, bytes) = match stored {
         Some(shown) => (true, shown.url, shown.metafile, shown.bytes.to_vec()),

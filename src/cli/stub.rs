@@ -33,7 +33,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
             Err(error) => errors.push(error.into()),
         }
     }
-    let ports = session.ports()?;
+    let ports = session.ports().await?;
     let mut stubs = Vec::new();
     let stubbing = async {
         for commit in stub::oldest_first(session.world(&ports), &commits) {
@@ -45,7 +45,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         }
         Ok::<(), ConfigError>(())
     };
-    session.writing(&ports, arguments.dry_run, stubbing).await?;
+    session.writing(&*ports.store, arguments.dry_run, stubbing).await?;
     for Stub { commit, created, .. } in &stubs {
         let outcome = match (created, arguments.dry_run) {
             (true, false) => "stubbed",

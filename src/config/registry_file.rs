@@ -5,22 +5,26 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use super::settings::REGISTRY;
-use super::{Config, ConfigError, REGISTRY_FILE, locate};
+use super::{Config, ConfigError, locate_file};
 use crate::address::Commit;
 use crate::catalog::Catalog;
 use crate::location::Location;
-use crate::registry::{LARGEST, ProjectName, Registry, StoreTable, Terms};
-use crate::store::{Key, Store, StoreError};
+use crate::registry::{LARGEST, ProjectName, REGISTRY_FILE, Registry, StoreTable, Terms};
+use crate::store::{Key, Store, StoreError, Tag};
 
 /// Holds a registry file as it was read.
-struct File {
-    text: Vec<u8>,
+#[derive(Clone)]
+pub(super) struct File {
+    pub(super) text: Vec<u8>,
     /// How messages call it.
-    name: String,
-    /// The directory that its relative paths are relative to.
-    base: PathBuf,
+    pub(super) name: String,
+    /// The directory that its relative paths are relative to; an empty path for one that lies in a store.
+    pub(super) base: PathBuf,
+    /// The tag of this version, where the file lies in a store.
+    tag: Option<Tag>,
 }
 
 /// Holds the registry that counts for a commit.
@@ -31,10 +35,12 @@ pub struct Found {
     pub own: Vec<ProjectName>,
     /// How messages call it.
     pub name: String,
+    /// The tag of this version, where it lies in a store.
+    pub tag: Option<Tag>,
 }
 
 impl File {
-    fn parse(&self) -> Result<Registry, ConfigError> {
+    pub(super) fn parse(&self) -> Result<Registry, ConfigError> {
         Ok(Registry::parse(&self.text, &self.name)?)
     }
 }
@@ -56,47 +62,43 @@ impl Config {
     pub async fn registry(&self, commit: Option<Commit>, store: Option<&dyn Store>) -> Result<Found, ConfigError> {
         let own_file = self.own_file(commit)?;
         let own = own_file.as_ref().map(File::parse).transpose()?;
-        let named = self.named_file(commit)?;
-        let (mut registry, mut name) = match (&named, &own, &own_file) {
-            (Some(named), ..) => (named.parse()?, named.name.clone()),
-            (None, Some(own), Some(file)) => (own.clone(), file.name.clone()),
-            (None, ..) => stored(store).await?,
+        let mut file = match (self.named_file(commit).await?, &own_file) {
+            (Some(named), _) => named,
+            (None, Some(own_file)) => own_file.clone(),
+            (None, None) => stored(store).await?,
         };
+        let mut registry = file.parse()?;
         let mut unknown_keys = own.as_ref().map(|own| own.unknown_keys.clone()).unwrap_or_default();
         let mut projects = registry.repository.projects.clone();
         if let Some(pointer) = registry.repository.registry.clone() {
-            let base = named.as_ref().or(own_file.as_ref()).map(|file| file.base.clone());
-            // A registry in a store has no directory of this machine that a path could be relative to.
-            let base = base.ok_or_else(|| ConfigError::RegistryPointsOn(name.clone()))?;
-            let setting = format!("[repository] registry in {name}");
-            let pointed = self.file(&setting, &pointer, &base, commit)?;
+            let pointed = self.pointed_file(&file, &pointer, commit).await?;
             unknown_keys.append(&mut registry.unknown_keys);
-            (registry, name) = (pointed.parse()?, pointed.name);
+            (registry, file) = (pointed.parse()?, pointed);
             if registry.repository.registry.is_some() {
-                return Err(ConfigError::RegistryPointsOn(name));
+                return Err(ConfigError::RegistryPointsOn(file.name));
             }
         }
-        if let (Some(own), Some(file)) = (&own, &own_file) {
-            own.expect_defined(&registry, &file.name)?;
+        if let (Some(own), Some(own_file)) = (&own, &own_file) {
+            own.expect_defined(&registry, &own_file.name)?;
             projects = own.repository.projects.clone().or(projects);
         }
         unknown_keys.append(&mut registry.unknown_keys);
         let mut seen = std::collections::HashSet::new();
         unknown_keys.retain(|unknown| seen.insert(unknown.to_string()));
         registry.unknown_keys = unknown_keys;
-        Ok(Found { registry, own: projects.unwrap_or_default(), name })
+        Ok(Found { registry, own: projects.unwrap_or_default(), name: file.name, tag: file.tag })
     }
 
     /// Returns what the registry file says of the store that says where it is: the repository's own first, then the one that the settings
     /// name.
-    pub(super) fn store_in_registry(&self) -> Result<Option<(StoreTable, String, PathBuf)>, ConfigError> {
+    pub(super) async fn store_in_registry(&self) -> Result<Option<(StoreTable, String, PathBuf)>, ConfigError> {
         let table = |file: File| -> Result<_, ConfigError> {
             let table = Registry::store_table_of(&file.text, &file.name)?;
             Ok(table.url.is_some().then_some((table, file.name, file.base)))
         };
         match self.own_file(None)?.map(table).transpose()?.flatten() {
             Some(found) => Ok(Some(found)),
-            None => Ok(self.named_file(None)?.map(table).transpose()?.flatten()),
+            None => Ok(self.named_file(None).await?.map(table).transpose()?.flatten()),
         }
     }
 
@@ -115,33 +117,64 @@ impl Config {
     }
 
     /// Returns `artifacts.toml` at the top of the repository, or in the current directory outside of one.
-    fn own_file(&self, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
+    pub(super) fn own_file(&self, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
         self.at_commit(&self.base()?.join(REGISTRY_FILE), REGISTRY_FILE, commit)
     }
 
     /// Returns the registry file that a flag, the environment or git's configuration names.
-    fn named_file(&self, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
-        if let Some((setting, text)) = self.told(self.flags.registry.as_deref(), &REGISTRY)? {
-            return self.file(setting, &text, &self.directory, commit).map(Some);
+    async fn named_file(&self, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
+        match self.named_place()? {
+            Some((place, text)) => self.file(&place, &text, commit).await.map(Some),
+            None => Ok(None),
         }
-        let configured = self.git_settings(&REGISTRY)?.pop();
-        let named = configured.map(|text| self.file("git config metalogic.registry", &text, &self.base()?, commit));
-        named.transpose()
+    }
+
+    /// Returns where the registry lies that a flag, the environment or git's configuration names, and how they spell it.
+    pub(super) fn named_place(&self) -> Result<Option<(Location, String)>, ConfigError> {
+        if let Some((setting, text)) = self.told(self.flags.registry.as_deref(), &REGISTRY)? {
+            return Ok(Some((locate_file(setting, &text, &self.directory)?, text)));
+        }
+        let Some(text) = self.git_settings(&REGISTRY)?.pop() else { return Ok(None) };
+        Ok(Some((locate_file("git config metalogic.registry", &text, &self.base()?)?, text)))
+    }
+
+    /// Returns the registry file that another one points to.
+    async fn pointed_file(&self, file: &File, pointer: &str, commit: Option<Commit>) -> Result<File, ConfigError> {
+        self.file(&pointed_place(file, pointer)?, pointer, commit).await
     }
 
     /// Returns the registry file at a place, which must be there.
-    fn file(&self, setting: &str, text: &str, base: &Path, commit: Option<Commit>) -> Result<File, ConfigError> {
-        match locate(setting, text, base)? {
-            Location::Local(path) => {
-                self.at_commit(&path, text, commit)?.ok_or_else(|| ConfigError::RegistryMissing(text.to_owned()))
-            }
-            place @ Location::S3 { .. } => Err(ConfigError::Unsupported(place.to_string())),
+    async fn file(&self, place: &Location, text: &str, commit: Option<Commit>) -> Result<File, ConfigError> {
+        let file = match place {
+            Location::Local(path) => self.at_commit(path, text, commit)?,
+            Location::S3 { .. } => self.file_in_bucket(place).await?,
+        };
+        file.ok_or_else(|| ConfigError::RegistryMissing(text.to_owned()))
+    }
+
+    /// Returns the registry file in a bucket: it is asked for once a run, whoever needs it.
+    async fn file_in_bucket(&self, place: &Location) -> Result<Option<File>, ConfigError> {
+        let url = place.to_string();
+        let known = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = known().get(&url) {
+            return Ok(Some(file.clone()));
         }
+        let wrong = |source| ConfigError::Location { setting: "the registry".to_owned(), value: url.clone(), source };
+        let (above, name) = place.part().map_err(wrong)?;
+        let store = self.open(&above, &self.own_terms(&above)?.unwrap_or_default())?;
+        let file = stored_file(&*store, &Key::Registry(name)).await?;
+        known().extend(file.clone().map(|file| (url, file)));
+        Ok(file)
     }
 
     /// Returns a registry file as it counts for a commit. One that is kept in the repository is the commit's own; else, for HEAD and for
     /// commits that are older than it, the work tree's; else, where that has none, as in a bare repository, HEAD's.
-    fn at_commit(&self, path: &Path, name: &str, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
+    pub(super) fn at_commit(
+        &self,
+        path: &Path,
+        name: &str,
+        commit: Option<Commit>,
+    ) -> Result<Option<File>, ConfigError> {
         let top = self.base()?;
         let tracked = tracked_path(path, &top);
         let head = self.repository()?.map_or(Ok(None), |repository| repository.head())?;
@@ -152,28 +185,40 @@ impl Config {
             };
             let text = repository.file_at(commit, tracked, LARGEST)?;
             let name = format!("{}:{tracked}", commit.short());
-            Ok(text.map(|text| File { text, name, base: base.clone() }))
+            Ok(text.map(|text| File { text, name, base: base.clone(), tag: None }))
         };
         if let Some(found) = at(commit.filter(|commit| head != Some(*commit)))? {
             return Ok(Some(found));
         }
         match read_local(path, name)? {
-            Some(text) => Ok(Some(File { text, name: name.to_owned(), base })),
+            Some(text) => Ok(Some(File { text, name: name.to_owned(), base, tag: None })),
             None => at(head),
         }
     }
 }
 
 /// Returns the registry that a team keeps in its store.
-async fn stored(store: Option<&dyn Store>) -> Result<(Registry, String), ConfigError> {
+async fn stored(store: Option<&dyn Store>) -> Result<File, ConfigError> {
     let nowhere = || ConfigError::NoRegistry { in_store: "in a store, since none is configured".to_owned() };
-    let store = store.ok_or_else(nowhere)?;
-    let name = store.url(&Key::Registry);
+    let (store, key) = (store.ok_or_else(nowhere)?, Key::registry());
+    stored_file(store, &key).await?.ok_or_else(|| ConfigError::NoRegistry { in_store: store.url(&key) })
+}
+
+/// Returns the registry file under a key of a store; none where there is none.
+async fn stored_file(store: &dyn Store, key: &Key) -> Result<Option<File>, ConfigError> {
+    let name = store.url(key);
     let unreadable =
         |source: StoreError| ConfigError::RegistryUnreadable { name: name.clone(), source: Box::new(source) };
-    let stored = store.get(&Key::Registry, LARGEST).await.map_err(unreadable)?;
-    let (text, _) = stored.ok_or_else(|| ConfigError::NoRegistry { in_store: name.clone() })?;
-    Ok((Registry::parse(&text, &name)?, name))
+    let stored = store.get(key, LARGEST).await.map_err(unreadable)?;
+    Ok(stored.map(|(text, tag)| File { text: text.to_vec(), name: name.clone(), base: PathBuf::new(), tag: Some(tag) }))
+}
+
+/// Returns where the registry lies that a file points to. One that lies in a store itself does not point on.
+pub(super) fn pointed_place(file: &File, pointer: &str) -> Result<Location, ConfigError> {
+    if file.tag.is_some() {
+        return Err(ConfigError::RegistryPointsOn(file.name.clone()));
+    }
+    locate_file(&format!("[repository] registry in {}", file.name), pointer, &file.base)
 }
 
 /// Returns the path by which git knows a file in the work tree.
@@ -186,7 +231,7 @@ fn tracked_path(path: &Path, top: &Path) -> Option<String> {
 }
 
 /// Reads a registry file; none where there is none.
-fn read_local(path: &Path, name: &str) -> Result<Option<Vec<u8>>, ConfigError> {
+pub(super) fn read_local(path: &Path, name: &str) -> Result<Option<Vec<u8>>, ConfigError> {
     let unreadable =
         |source: std::io::Error| ConfigError::RegistryUnreadable { name: name.to_owned(), source: Box::new(source) };
     // To open a pipe would wait for a writer.

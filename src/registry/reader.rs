@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::place::{Places, Problem};
+use super::place::{Place, Places, Problem};
 use super::{Entry, MOST_UNDEFINED, Project, ProjectName, Registry, RegistryError, RepositoryTable, near_project};
 use crate::artifact::Name;
 
@@ -42,6 +42,16 @@ pub(super) fn read(bytes: &[u8], file: &str) -> Result<Registry, RegistryError> 
     } else {
         Err(RegistryError::Malformed(reader.told(&reader.problems, file)))
     }
+}
+
+/// Returns where a name stands in the bytes of a registry, in whatever case.
+pub(super) fn place_of(bytes: &[u8], name: &Name) -> Option<Place> {
+    let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
+    let document = DeTable::parse(text).ok()?;
+    let mut reader = Reader { places: Places::of(text), problems: Vec::new(), unknown: Vec::new(), names: Vec::new() };
+    reader.document(document.get_ref());
+    let standing = reader.names.iter().find(|standing| standing.name.folded() == name.folded())?;
+    Some(reader.places.at(standing.offset))
 }
 
 /// Walks through a document; what it finds wrong stands in it with offsets.

@@ -40,6 +40,12 @@ impl DirectoryStore {
         Self::with_patience(directory, PATIENCE)
     }
 
+    /// Says whether a directory has been written to as a store.
+    #[must_use]
+    pub fn is_one(directory: &Path) -> bool {
+        Site::is_one(directory)
+    }
+
     /// Makes a store that waits so long for a lock that another process holds.
     #[must_use]
     pub fn with_patience(directory: &Path, patience: Duration) -> Self {
@@ -50,7 +56,7 @@ impl DirectoryStore {
 #[async_trait]
 impl Store for DirectoryStore {
     fn url(&self, key: &Key) -> String {
-        format!("{}/{key}", self.root())
+        file_url(&self.site.path(key))
     }
 
     fn root(&self) -> String {

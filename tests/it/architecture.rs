@@ -100,6 +100,7 @@ fn foreign_types_stay_in_their_rooms() {
         ("aws_", &["store/s3"]),
         ("sha2::", &["artifact"]),
         ("toml::", &["registry"]),
+        ("toml_edit::", &["registry"]),
         ("tempfile::", &["files", "store/directory"]),
         ("indicatif::", &["report"]),
         ("anstream::stderr", &["report"]),
@@ -123,7 +124,7 @@ fn foreign_types_stay_in_their_rooms() {
         ("std::process::Command", &["git"]),
         ("anyhow::", &["failure", "cli"]),
         ("clap::", &["config", "cli"]),
-        ("tokio::", &["resolve", "files", "cli", "store/directory", "store/memory", "store/s3", "store/source"]),
+        ("tokio::", &["race", "files", "cli", "store/directory", "store/memory", "store/s3", "store/source"]),
     ];
     let mut faults = Vec::new();
     for (path, text) in sources() {

@@ -350,6 +350,71 @@ fn a_registry_that_points_takes_the_names_from_there_and_the_projects_from_here(
 }
 
 #[test]
+fn a_registry_is_added_to_and_pushed_and_what_is_refused_is_told() {
+    let sandbox = Sandbox::with_repository();
+    let registry = "# Ours.\n[repository]\nprojects = [\"app\"]\n\n[store]\nurl = \"../store\"\n\n[projects.app]\nartifacts = [\n    \"app.zip\", # the app\n]\nretired = [\"old.zip\"]\n\n[projects.tools]\nartifacts = [\"tool.zip\"]\n";
+    sandbox.write("repo/artifacts.toml", registry);
+    std::fs::create_dir(sandbox.path("store")).unwrap();
+    let mut shown = told(
+        &sandbox,
+        &[
+            &["registry", "add", "--dry-run", "docs.tar.gz", "--description", "the manual"],
+            &["registry", "add", "docs.tar.gz", "old.zip", "app.zip"],
+            &["registry", "add", "docs.tar.gz", "--project", "tools"],
+            &["registry", "add", "App.zip"],
+            &["registry", "add", "x.zip", "--project", "tool"],
+            &["registry", "add", "x.zip", "--project", "libs"],
+            &["registry", "add", "x.zip", "--project", "app", "--project", "tools"],
+            &["registry", "add", "out/x.zip"],
+            &["registry", "add", "x.zip", "y.zip", "--description", "both"],
+        ],
+    );
+    shown.push_str(&sandbox.read("repo/artifacts.toml"));
+    sandbox.write("old.toml", registry);
+    sandbox.write("odd.toml", "[projects.app]\nartefacts = []\n");
+    sandbox.write("pointer.toml", "[repository]\nregistry = \"s3://dev/artifacts.toml\"\n");
+    shown.push_str(&told(
+        &sandbox,
+        &[
+            &["registry", "push", "--dry-run"],
+            &["registry", "push"],
+            &["registry", "push"],
+            &["registry", "push", "../old.toml"],
+            &["registry", "push", "../old.toml", "--expect", "none"],
+            &["registry", "push", "../odd.toml"],
+            &["registry", "push", "../pointer.toml"],
+            &["registry", "push", "../nowhere.toml"],
+            &["--registry", "../store/..", "registry", "push"],
+            &["registry", "push", "--json"],
+            &["--registry", "../store/artifacts.toml", "registry", "add", "x.zip", "--project", "tools"],
+            &["--registry", "s3://dev/", "registry", "list"],
+            &["--registry", "s3://dev", "registry", "add", "x.zip"],
+        ],
+    ));
+    assert_snapshot!(shown);
+    assert_eq!(
+        sandbox.tree("repo").iter().filter(|name| !name.starts_with(".git")).collect::<Vec<_>>(),
+        ["artifacts.toml"]
+    );
+}
+
+#[test]
+fn many_processes_that_add_to_one_file_lose_nothing() {
+    let sandbox = Sandbox::with_repository();
+    let spawn = |n: usize| {
+        let name = format!("n{n}.zip");
+        let mut command = sandbox.command("repo", &["registry", "add", &name]);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    for child in (0..8).map(spawn).collect::<Vec<_>>() {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let listed = sandbox.done(&["registry", "list"]);
+    assert_eq!(listed.lines().filter(|line| line.starts_with('n')).count(), 8, "{listed}");
+}
+
+#[test]
 fn an_unknown_key_of_the_registry_is_a_warning_and_an_error_of_check() {
     let sandbox = Sandbox::with_repository();
     sandbox.write("repo/artifacts.toml", sandbox.read("repo/artifacts.toml") + "[versions]\nparameter = \"/x\"\n");

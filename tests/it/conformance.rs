@@ -130,7 +130,7 @@ mod empty {
 }
 
 async fn what_was_put_is_got(store: &Subject) {
-    for key in [artifact(1, "cef.zip"), artifact(1, "a+b_c-d.1"), Key::Metafile(commit(1)), Key::Registry] {
+    for key in [artifact(1, "cef.zip"), artifact(1, "a+b_c-d.1"), Key::Metafile(commit(1)), Key::registry()] {
         let bytes = format!("bytes of {key}").into_bytes();
         let tag = put(store, &key, &bytes, &Condition::Absent).await.unwrap();
         assert_eq!(get(store, &key).await, Some((bytes, tag)), "{key}");
@@ -142,7 +142,7 @@ async fn what_was_put_is_got(store: &Subject) {
 
 async fn nothing_is_got_where_nothing_was_put(store: &Subject) {
     put(store, &artifact(1, "other.zip"), b"other", &Condition::None).await.unwrap();
-    for key in [artifact(1, "cef.zip"), artifact(2, "other.zip"), Key::Metafile(commit(1)), Key::Registry] {
+    for key in [artifact(1, "cef.zip"), artifact(2, "other.zip"), Key::Metafile(commit(1)), Key::registry()] {
         assert_eq!(get(store, &key).await, None);
         assert_eq!(store.head(&key).await.unwrap(), None);
         assert!(store.open(&key, None).await.unwrap().is_none());
@@ -185,7 +185,7 @@ async fn a_replacement_of_what_vanished_is_refused(store: &Subject) {
 }
 
 async fn an_unconditional_put_overwrites(store: &Subject) {
-    let key = Key::Registry;
+    let key = Key::registry();
     for bytes in [&b"a longer first"[..], b"second", b"third"] {
         let tag = put(store, &key, bytes, &Condition::None).await.unwrap();
         assert_eq!(get(store, &key).await, Some((bytes.to_vec(), tag)));
@@ -298,10 +298,10 @@ async fn a_file_that_cannot_be_read_is_the_sources_fault(store: &Subject) {
     let directory = tempfile::tempdir().unwrap();
     for path in [directory.path().to_owned(), directory.path().join("absent")] {
         let upload = Upload { path: path.clone(), size: 0, sha256: Digest::of(b""), progress: Arc::new(|_| {}) };
-        let put = store.put(&Key::Registry, Content::File(upload), Attributes::default(), &Condition::None).await;
+        let put = store.put(&Key::registry(), Content::File(upload), Attributes::default(), &Condition::None).await;
         assert!(matches!(put.unwrap_err(), StoreError::Source { path: told, .. } if told == path));
     }
-    assert_eq!(get(store, &Key::Registry).await, None);
+    assert_eq!(get(store, &Key::registry()).await, None);
 }
 
 async fn what_is_too_large_tells_a_tag_to_replace_it_with(store: &Subject) {
@@ -419,7 +419,7 @@ async fn keys_do_not_get_in_each_others_way(store: &Subject) {
         artifact(1, "artifacts.toml"),
         Key::Metafile(commit(1)),
         Key::Metafile(commit(2)),
-        Key::Registry,
+        Key::registry(),
     ];
     for key in &keys {
         put(store, key, key.to_string().as_bytes(), &Condition::Absent).await.unwrap();
@@ -432,7 +432,7 @@ async fn keys_do_not_get_in_each_others_way(store: &Subject) {
 async fn an_objects_url_lies_below_the_stores(store: &Subject) {
     let root = store.root();
     assert!(!root.ends_with('/'), "{root}");
-    for key in [artifact(1, "a+b.zip"), Key::Metafile(commit(1)), Key::Registry] {
+    for key in [artifact(1, "a+b.zip"), Key::Metafile(commit(1)), Key::registry()] {
         assert!(store.url(&key).starts_with(&format!("{root}/")), "{root}");
     }
 }

@@ -100,7 +100,7 @@ async fn objects_are_plain_files_and_all_else_lies_apart() {
     let directory = tempfile::tempdir().unwrap();
     let (store, file) = (store(directory.path()), TempFile::with(b"program"));
     put(&store, &Key::Metafile(commit(1)), b"{}", &Condition::None).await.unwrap();
-    put(&store, &Key::Registry, b"", &Condition::None).await.unwrap();
+    put(&store, &Key::registry(), b"", &Condition::None).await.unwrap();
     put(&store, &artifact(1, "data"), b"data", &Condition::Absent).await.unwrap();
     store.put(&artifact(1, "tool"), file.content(), file.attributes(), &Condition::Absent).await.unwrap();
     store.copy(&artifact(1, "tool"), &artifact(2, "tool")).await.unwrap();
@@ -187,7 +187,7 @@ async fn what_a_killed_process_left_is_swept_after_a_day() {
     }
     let store = store(directory.path());
     assert_eq!(files(&temporary).len(), 3);
-    put(&store, &Key::Registry, b"", &Condition::None).await.unwrap();
+    put(&store, &Key::registry(), b"", &Condition::None).await.unwrap();
     assert_eq!(files(&temporary), ["future", "young"]);
 }
 
@@ -288,7 +288,7 @@ async fn a_store_whose_root_is_a_file_fails_without_being_absent() {
 
 #[tokio::test]
 async fn a_url_is_percent_encoded_so_that_other_tools_take_it() {
-    let url = |path: &str| DirectoryStore::new(Path::new(path)).url(&Key::Registry);
+    let url = |path: &str| DirectoryStore::new(Path::new(path)).url(&Key::registry());
     assert_eq!(url("/srv/store/"), "file:///srv/store/artifacts.toml");
     assert_eq!(url("/"), "file:///artifacts.toml");
     assert_eq!(url("/a b/50%/ü#?[x]&;'\""), "file:///a%20b/50%25/%C3%BC%23%3F%5Bx%5D%26%3B%27%22/artifacts.toml");

@@ -96,7 +96,8 @@ async fn a_condition_that_is_not_heeded_is_found_and_fails() {
 async fn every_writing_command_warns_of_a_store_that_does_not_heed_conditions() {
     let team = Team::new().await;
     team.sandbox.write("out/app.zip", "bytes");
-    let writing: [&[&str]; 3] = [&["publish", "../out/app.zip"], &["resolve"], &["stub"]];
+    let writing: [&[&str]; 4] =
+        [&["publish", "../out/app.zip"], &["resolve"], &["stub"], &["registry", "push", "--expect", "none"]];
     for arguments in writing {
         let ran = team.run(arguments);
         assert_eq!(ran.code, Some(0), "{ran}");

@@ -19,6 +19,7 @@ mod decorated;
 #[cfg(unix)]
 mod directory;
 mod doctor;
+mod editing;
 mod explorer;
 mod failures;
 mod fake;
@@ -37,3 +38,4 @@ mod repo;
 mod repositories;
 mod s3;
 mod sandbox;
+mod sharing;

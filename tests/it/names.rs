@@ -1,7 +1,10 @@
 //! What is a name, a commit id, a digest, a mode.
 
+use std::path::Path;
+
 use metalogic::address::{Commit, CommitError};
 use metalogic::artifact::{Digest, Hasher, LONGEST_NAME, Mode, Name, NameError};
+use metalogic::location::{FileName, Location, LocationError};
 
 fn name(text: &str) -> Result<String, NameError> {
     text.parse::<Name>().map(|name| name.to_string())
@@ -195,4 +198,37 @@ fn a_mode_is_recorded_of_what_its_owner_may_execute() {
     assert_eq!(Mode::of_file(0o100_655), None);
     assert_eq!(Mode::of_file(0o104_700), Some(Mode::EXECUTABLE));
     assert_eq!(Mode::EXECUTABLE.to_string(), "755");
+}
+
+#[test]
+fn a_file_lies_somewhere_under_one_name_and_what_names_none_is_refused() {
+    let base = Path::new("/base");
+    let parted = |text: &str| {
+        let (above, name) = Location::parse_file(text, base).unwrap().part().unwrap();
+        (above.to_string(), name.to_string())
+    };
+    let is = |above: &str, name: &str| (above.to_owned(), name.to_owned());
+    assert_eq!(parted("s3://dev/artifacts.toml"), is("s3://dev", "artifacts.toml"));
+    assert_eq!(parted("s3://dev/some/where else/a+b%.toml"), is("s3://dev/some/where else", "a+b%.toml"));
+    assert_eq!(parted("../x.toml"), is("file:///base/..", "x.toml"));
+    assert_eq!(parted("file:///srv/a%20b.toml"), is("file:///srv", "a b.toml"));
+    for text in ["s3://dev", "s3://dev/", "s3://dev//", "s3://dev/some/where/"] {
+        assert_eq!(Location::parse_file(text, base), Err(LocationError::NoFile), "{text}");
+    }
+    for text in ["/", "/srv/.."] {
+        assert_eq!(Location::parse_file(text, base).unwrap().part(), Err(LocationError::NoFile), "{text}");
+    }
+    for name in ["", ".", "..", "a/b", "a\nb", "\u{7f}"] {
+        assert_eq!(name.parse::<FileName>(), Err(LocationError::NoFile), "{name:?}");
+    }
+}
+
+#[test]
+fn where_nothing_is_relative_to_anything_only_urls_and_absolute_paths_are_places() {
+    let nowhere = Path::new("");
+    for text in ["builds", "../builds", "./s3"] {
+        assert_eq!(Location::parse(text, nowhere), Err(LocationError::Relative), "{text}");
+    }
+    assert_eq!(Location::parse("/srv", nowhere).unwrap().to_string(), "file:///srv");
+    assert_eq!(Location::parse("s3://dev/x", nowhere).unwrap().to_string(), "s3://dev/x");
 }

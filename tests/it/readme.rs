@@ -139,6 +139,7 @@ fn the_table_of_objects_is_the_keys_of_the_objects() {
             "publish" => vec!["publish", "../app.zip"],
             "fetch" => vec!["fetch", "-o", "../got"],
             "init" => vec!["init", "--dry-run"],
+            "registry add" => vec!["registry", "add", "new.zip"],
             "completions" => vec!["completions", "bash"],
             plain => plain.split(' ').collect(),
         }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod program;
+mod registry;
 mod settings;
 mod terms;
 

@@ -29,6 +29,11 @@ impl Site {
         Self { root: root.to_owned(), patience, swept: Once::new() }
     }
 
+    /// Says whether a directory has what is the program's own.
+    pub(super) fn is_one(directory: &Path) -> bool {
+        directory.join(OWN).is_dir()
+    }
+
     /// Returns how long to wait for a lock, which is held for milliseconds unless its holder was stopped.
     pub(super) fn patience(&self) -> Duration {
         self.patience

@@ -124,7 +124,7 @@ fn finish(file: &File, key: &Key, attributes: Attributes) -> io::Result<()> {
     }
     match key {
         Key::Artifact(..) => system::forbid_writing(file)?,
-        Key::Metafile(_) | Key::Registry | Key::Conditions => {}
+        Key::Metafile(_) | Key::Registry(_) | Key::Conditions => {}
     }
     file.sync_all()
 }

@@ -146,7 +146,7 @@ pub(super) struct Headers {
 pub(super) fn headers(key: &Key) -> Headers {
     let (content_type, cache_control) = match key {
         Key::Metafile(_) => (Some("application/json"), "no-cache"),
-        Key::Registry => (Some("application/toml"), "no-cache"),
+        Key::Registry(_) => (Some("application/toml"), "no-cache"),
         Key::Conditions => (Some("text/plain"), "no-cache"),
         Key::Artifact(..) => (None, "max-age=31536000, immutable"),
     };

@@ -9,18 +9,18 @@ use crate::sandbox::{Ran, Sandbox};
 use super::{INTERNAL, LARGE, error, noise, wait_for};
 
 /// A sandbox whose repository has its store in a bucket.
-pub(super) struct Team {
-    pub(super) fake: Fake,
-    pub(super) sandbox: Sandbox,
+pub struct Team {
+    pub fake: Fake,
+    pub sandbox: Sandbox,
 }
 
 impl Team {
-    pub(super) async fn new() -> Self {
+    pub async fn new() -> Self {
         let (fake, sandbox) = (Fake::start().await, Sandbox::with_repository());
         Self { fake, sandbox }
     }
 
-    pub(super) fn command(&self, arguments: &[&str]) -> std::process::Command {
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = self.sandbox.command("repo", arguments);
         command
             .env("METALOGIC_STORE", format!("s3://{BUCKET}/team builds"))
@@ -29,16 +29,16 @@ impl Team {
         command
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Ran {
         self.run_as(&mut self.command(arguments))
     }
 
-    pub(super) fn run_as(&self, command: &mut std::process::Command) -> Ran {
+    pub fn run_as(&self, command: &mut std::process::Command) -> Ran {
         let output = command.output().unwrap();
         self.sandbox.ran("metalogic", &output)
     }
 
-    pub(super) fn done(&self, arguments: &[&str]) -> String {
+    pub fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{ran}");
         ran.stdout

@@ -81,7 +81,7 @@ async fn a_metafile_is_of_the_standard_class_and_encrypted_all_the_same() {
     let fake = Fake::start().await;
     let store =
         arc(fake.store_on("", Duration::from_secs(30), Terms { encryption: Some(Encryption::Aes256), ..terms() }));
-    for key in [Key::Metafile(commit(1)), Key::Registry] {
+    for key in [Key::Metafile(commit(1)), Key::registry()] {
         put(&store, &key, b"{}", &Condition::Absent).await.unwrap();
     }
     for (line, headers) in fake.heard() {

@@ -1,0 +1,63 @@
+//! Replacing a local file, if nobody else did.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{Temporary, drain, same};
+use crate::artifact::Digest;
+
+/// Writes a file whole or not at all, if the digest of what stands there is right; says whether it was.
+///
+/// Whoever else writes this way waits, at most so long: the kernel's lock is on the file that is replaced, and ends with the process. A
+/// symbolic link is followed, and permissions are kept.
+///
+/// # Errors
+/// The system's; then the file is what it was.
+pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], patience: Duration) -> io::Result<bool> {
+    let target = if path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
+    let mut old = match File::open(&target) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(old) = &old {
+        lock(old, patience)?;
+        // Whoever held the lock has put another file here.
+        if !std::fs::metadata(&target).is_ok_and(|now| old.metadata().is_ok_and(|old| same(&old, &now))) {
+            return Ok(false);
+        }
+    }
+    let digest = old.as_mut().map(|old| drain(old, u64::MAX, &mut io::sink(), &|_| ())).transpose()?;
+    if !holds(digest.map(|(_, digest)| digest)) {
+        return Ok(false);
+    }
+    let Temporary::Beside(mut new, target) = Temporary::new(Some(&target), None)? else { return Ok(false) };
+    new.write_all(text)?;
+    if let Some(old) = &old {
+        new.as_file().set_permissions(old.metadata()?.permissions())?;
+    }
+    new.as_file().sync_all()?;
+    let kept = if old.is_some() { new.persist(&target) } else { new.persist_noclobber(&target) };
+    match kept {
+        Err(error) if old.is_none() && error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        kept => kept.map(|_| true).map_err(|error| error.error),
+    }
+}
+
+/// Takes the kernel's lock on a file, where the file system has any.
+fn lock(file: &File, patience: Duration) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if began.elapsed() > patience => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "another process holds its lock"));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(fastrand::u64(1..=10))),
+        }
+    }
+}
