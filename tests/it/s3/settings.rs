@@ -126,12 +126,37 @@ async fn a_proxy_that_wants_a_password_gets_the_one_of_its_url() {
             command.env("AWS_ENDPOINT_URL", &endpoint).env(variable, url).env("AWS_CA_BUNDLE", &bundle);
             team.run_as(&mut command)
         };
-        assert_eq!(settings("ada:s%40crt@").code, Some(0), "{scheme}");
+        for user in ["ada:s%40crt@", "ada:s@crt@"] {
+            assert_eq!(settings(user).code, Some(0), "{scheme}");
+        }
         assert!(!team.fake.requests().is_empty());
         let ran = settings("ada:wrong@");
         assert!(ran.code != Some(0) && !ran.stderr.contains("wrong"), "{ran}");
         assert!(team.fake.requests().is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_nobody_answers_at_is_named_without_its_password() {
+    let team = Team::new().await;
+    let dead = [("http", "HTTP_PROXY"), ("https", "https_proxy")];
+    for (scheme, variable) in dead {
+        let endpoint = format!("{scheme}://{HOST}");
+        let settings = [("AWS_ENDPOINT_URL", endpoint.as_str()), (variable, "http://ada:hunter2@127.0.0.1:9")];
+        let ran = ran(&team, &settings);
+        assert_eq!(ran.code, Some(10), "{ran}");
+        assert!(ran.stderr.contains(&format!("by the proxy http://127.0.0.1:9 of {variable}")), "{ran}");
+        assert!(!ran.stderr.contains("hunter2"), "{ran}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_that_is_none_is_refused() {
+    let team = Team::new().await;
+    team.sandbox.write(".aws/config", "[profile odd]\nregion = eu_north\n");
+    refused(&team, &[("AWS_REGION", "eu north 1")], &["AWS_REGION is \"eu north 1\""]);
+    refused(&team, &[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "-")], &["AWS_DEFAULT_REGION is"]);
+    refused(&team, &[("AWS_REGION", ""), ("AWS_PROFILE", "odd")], &["region in the AWS profile odd is \"eu_north\""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
