@@ -196,10 +196,13 @@ async fn the_bundle_of_authorities_replaces_those_of_the_system() {
             let ran = ran(&team, &[endpoint, untrusted]);
             assert!(ran.code != Some(0) && ran.stderr.contains("certificate"), "{ran}");
         }
-        let nobody = path("nobody");
-        let ran = ran(&team, &[endpoint, ("HOME", &nobody), ("SSL_CERT_FILE", &path("other.pem"))]);
-        assert!(ran.code != Some(0), "{ran}");
+        // What stands for the system's own counts where nothing else is said, and only there.
+        let (nobody, systems) = (path("nobody"), path("ca.pem"));
+        let system = ("SSL_CERT_FILE", systems.as_str());
+        let ran = ran(&team, &[endpoint, system, ("AWS_CA_BUNDLE", &path("other.pem"))]);
+        assert!(ran.code != Some(0) && ran.stderr.contains("certificate"), "{ran}");
         assert!(team.fake.requests().is_empty());
+        done(&team, &[endpoint, system, ("HOME", &nobody)]);
     }
 }
 
