@@ -129,8 +129,10 @@ impl Bucket {
 
     /// Returns the error that a failure of something asked about a key or an address is.
     pub(super) fn error(&self, what: &str, failed: Failed) -> StoreError {
-        let endpoint = self.first.get().and_then(|access| access.endpoint.as_deref());
-        failed.at(endpoint).told(what, &self.root(), &self.name)
+        let access = self.first.get();
+        let endpoint = access.and_then(|access| access.endpoint.as_deref());
+        let proxy = access.and_then(|access| access.proxy.as_deref());
+        failed.at(endpoint).by(proxy).told(what, &self.root(), &self.name)
     }
 }
 

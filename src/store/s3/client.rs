@@ -8,8 +8,6 @@ mod settings;
 
 use std::time::Duration;
 
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -29,6 +27,9 @@ pub(super) use settings::SettingError;
 /// Where a bucket is looked for when nothing says a region: every region's buckets are known there, and the answer names the right one.
 const REGION: &str = "us-east-1";
 
+/// Stands for where AWS has the service, in whatever region.
+const AWS: &str = "https://s3.amazonaws.com";
+
 /// How long a connection may take to be made. A host that is there answers in a fraction of it; each retry waits as long again.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -40,26 +41,30 @@ pub(super) struct Access {
     pub(super) client: Client,
     /// Its URL, where it is not where AWS has it.
     pub(super) endpoint: Option<String>,
+    /// What the proxy is called that it is reached by, if it is reached by one.
+    pub(super) proxy: Option<String>,
 }
 
 /// Makes the client.
 pub(super) async fn build(timeout: Duration, reach: Option<Reach>, terms: &Terms) -> Result<Access, SettingError> {
-    let (builder, endpoint, path_style) = match reach {
+    let (builder, endpoint, proxy, path_style) = match reach {
         Some(reach) => {
             let credentials = Credentials::new(reach.access_key, reach.secret_key, None, None, "told");
             let builder = Builder::new()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(reach.region))
                 .credentials_provider(credentials);
-            (builder, Some(reach.endpoint), true)
+            (builder, Some(reach.endpoint), None, true)
         }
         None => {
             let settings = Settings::load().await?;
-            let shared = shared(&settings, timeout).await?;
+            let connections = Connections::new(Proxies::of_environment()?, settings.authorities()?);
+            let shared = shared(&settings, &connections, timeout).await?;
             let endpoint = settings.endpoint(&shared)?;
+            let proxy = connections.proxy(endpoint.as_deref().unwrap_or(AWS)).map(str::to_owned);
             // Few services have a name for each bucket in the DNS, but all of them take the bucket in the path.
             let path_style = endpoint.is_some() || settings.path_style();
-            (Builder::from(&shared), endpoint, path_style)
+            (Builder::from(&shared), endpoint, proxy, path_style)
         }
     };
     let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALL.min(timeout)).build();
@@ -69,7 +74,7 @@ pub(super) async fn build(timeout: Duration, reach: Option<Reach>, terms: &Terms
         .force_path_style(path_style)
         .interceptor(OnEvery::of(terms));
     builder.set_endpoint_url(endpoint.clone());
-    Ok(Access { client: Client::from_conf(builder.build()), endpoint })
+    Ok(Access { client: Client::from_conf(builder.build()), endpoint, proxy })
 }
 
 /// Makes a client that differs in its region alone.
@@ -83,11 +88,8 @@ fn timeouts(timeout: Duration) -> TimeoutConfig {
 
 /// Joins the AWS settings of environment and profiles. The SDK's own way would ask the instance-metadata address for a region, and then
 /// for credentials: three seconds of silence on a machine that is no instance.
-async fn shared(settings: &Settings, timeout: Duration) -> Result<SdkConfig, SettingError> {
-    let connections = Connections::new(Proxies::of_environment()?, settings.authorities()?);
-    let profile = ProfileFileRegionProvider::builder().profile_name(settings.profile()).build();
-    let told = RegionProviderChain::first_try(settings.region()).or_else(profile).region().await;
-    let region = told.unwrap_or_else(|| Region::from_static(REGION));
+async fn shared(settings: &Settings, connections: &Connections, timeout: Duration) -> Result<SdkConfig, SettingError> {
+    let region = settings.region().await?.unwrap_or_else(|| Region::from_static(REGION));
     let retry = settings.retry()?;
     let shared = aws_config::defaults(BehaviorVersion::latest())
         .profile_name(settings.profile())
@@ -103,7 +105,7 @@ async fn shared(settings: &Settings, timeout: Duration) -> Result<SdkConfig, Set
         .with_use_dual_stack(shared.use_dual_stack())
         .with_retry_config(retry)
         .with_timeout_config(timeouts(timeout));
-    let chain = credentials::chain(&config, &connections, settings);
+    let chain = credentials::chain(&config, connections, settings);
     // A process that gives credentials may ask a person first.
     let cache = IdentityCache::lazy().load_timeout(timeout).build();
     let builder = shared.into_builder().credentials_provider(SharedCredentialsProvider::new(chain));

@@ -133,6 +133,14 @@ impl Failed {
         self.region.clone().filter(|region| may_be_why && region != asked)
     }
 
+    /// Adds the proxy that was asked, where it may be why there is no answer.
+    pub(super) fn by(mut self, proxy: Option<&str>) -> Self {
+        if let Some(proxy) = proxy.filter(|_| self.nature != Nature::Credentials && self.code.is_empty()) {
+            self.words = format!("{} (by the proxy {proxy})", self.words);
+        }
+        self
+    }
+
     /// Adds who was asked, where it is not AWS and that may be why there is no answer.
     pub(super) fn at(mut self, endpoint: Option<&str>) -> Self {
         let sent = !matches!(self.nature, Nature::Credentials | Nature::Settings);

@@ -9,27 +9,28 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
-use super::proxies::{Exceptions, Proxies};
+use super::proxies::{Exceptions, Proxies, Proxy};
 
 /// Chooses for each request whether it goes straight or by a proxy. The SDK's own client knows one proxy for all, or reads other
 /// variables than the AWS CLI does, and passes in silence over what is no URL.
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
     direct: SharedHttpClient,
-    /// The way of `http` requests, where it is another one.
-    http: Option<SharedHttpClient>,
-    /// The way of `https` requests, where it is another one.
-    https: Option<SharedHttpClient>,
+    /// The way of `http` requests, where it is another one, and what it is called.
+    http: Option<(SharedHttpClient, String)>,
+    /// The way of `https` requests, likewise.
+    https: Option<(SharedHttpClient, String)>,
     exceptions: Exceptions,
 }
 
 impl Connections {
     pub(super) fn new(proxies: Proxies, trusted: Option<TrustStore>) -> Self {
         let trusted = trusted.unwrap_or_default();
+        let by = |proxy: Proxy| (client(&trusted, proxy.config), proxy.name);
         Self {
             direct: client(&trusted, ProxyConfig::disabled()),
-            http: proxies.http.map(|proxy| client(&trusted, proxy)),
-            https: proxies.https.map(|proxy| client(&trusted, proxy)),
+            http: proxies.http.map(by),
+            https: proxies.https.map(by),
             exceptions: proxies.exceptions,
         }
     }
@@ -38,6 +39,16 @@ impl Connections {
     pub(super) fn direct(&self) -> SharedHttpClient {
         self.direct.clone()
     }
+
+    /// Returns what the proxy is called that requests for a URL go by, if they go by one.
+    pub(super) fn proxy(&self, url: &str) -> Option<&str> {
+        let proxied = if is_https(url) { &self.https } else { &self.http };
+        proxied.as_ref().filter(|_| !self.exceptions.has(url)).map(|(_, name)| name.as_str())
+    }
+}
+
+fn is_https(url: &str) -> bool {
+    url.starts_with("https:")
 }
 
 fn client(trusted: &TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
@@ -59,8 +70,8 @@ impl HttpClient for Connections {
         let connector = |client: &SharedHttpClient| client.http_connector(settings, components);
         SharedHttpConnector::new(Switch {
             direct: connector(&self.direct),
-            http: self.http.as_ref().map(connector),
-            https: self.https.as_ref().map(connector),
+            http: self.http.as_ref().map(|(client, _)| connector(client)),
+            https: self.https.as_ref().map(|(client, _)| connector(client)),
             exceptions: self.exceptions.clone(),
         })
     }
@@ -77,7 +88,7 @@ struct Switch {
 
 impl HttpConnector for Switch {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let proxied = if request.uri().starts_with("https:") { &self.https } else { &self.http };
+        let proxied = if is_https(request.uri()) { &self.https } else { &self.http };
         let proxied = proxied.as_ref().filter(|_| !self.exceptions.has(request.uri()));
         proxied.unwrap_or(&self.direct).call(request)
     }

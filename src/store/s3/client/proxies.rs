@@ -10,9 +10,16 @@ use super::settings::SettingError;
 
 /// Holds the proxies of the two kinds of URL, and what goes past them.
 pub(super) struct Proxies {
-    pub(super) http: Option<ProxyConfig>,
-    pub(super) https: Option<ProxyConfig>,
+    pub(super) http: Option<Proxy>,
+    pub(super) https: Option<Proxy>,
     pub(super) exceptions: Exceptions,
+}
+
+/// Holds a proxy and how messages call it: without the password that may be in its URL.
+#[derive(Clone)]
+pub(super) struct Proxy {
+    pub(super) config: ProxyConfig,
+    pub(super) name: String,
 }
 
 impl Proxies {
@@ -37,15 +44,21 @@ fn first(variables: [&'static str; 2]) -> Option<(&'static str, String)> {
 fn proxy<E: std::fmt::Display>(
     variables: [&'static str; 2],
     read: impl Fn(&str) -> Result<ProxyConfig, E>,
-) -> Result<Option<ProxyConfig>, SettingError> {
+) -> Result<Option<Proxy>, SettingError> {
     let Some((variable, value)) = first(variables) else { return Ok(None) };
-    // A host alone is taken for one that speaks plain HTTP.
-    let url = if value.contains("://") { value } else { format!("http://{}", value.trim_start_matches('/')) };
     let wrong = |problem: String| SettingError::Proxy { variable, problem };
-    if !url.is_ascii() || Target::of(&url).is_none() {
+    // A host alone is taken for one that speaks plain HTTP.
+    let (scheme, rest) = value.split_once("://").unwrap_or(("http", value.trim_start_matches('/')));
+    let (user, place) = rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
+    let name = format!("{scheme}://{place}");
+    if !value.is_ascii() || Target::of(&name).is_none() {
         return Err(wrong("it names no host, or a port that is none".to_owned()));
     }
-    read(&url).map(Some).map_err(|error| wrong(error.to_string()))
+    // The library would end the user at the first of several.
+    let user = user.map(|user| format!("{}@", user.replace('@', "%40"))).unwrap_or_default();
+    let config = read(&format!("{scheme}://{user}{place}"));
+    let config = config.map_err(|error| wrong(format!("{error}; user and password are percent-encoded")))?;
+    Ok(Some(Proxy { config, name: format!("{name} of {variable}") }))
 }
 
 /// Holds what goes past the proxies, separated by commas: hosts and all below them, addresses and networks, each perhaps with a port; `*`

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use aws_config::SdkConfig;
-use aws_config::profile::{ProfileFileLoadError, ProfileSet};
+use aws_config::meta::region::ProvideRegion as _;
+use aws_config::profile::{ProfileFileLoadError, ProfileFileRegionProvider, ProfileSet};
 use aws_config::retry::{RetryConfig, RetryMode};
 use aws_sdk_s3::config::Region;
 use aws_smithy_http_client::tls::TrustStore;
@@ -98,9 +99,20 @@ impl Settings {
         self.profile.clone()
     }
 
-    /// Returns the region that the environment says.
-    pub(super) fn region(&self) -> Option<Region> {
-        variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).map(Region::new)
+    /// Returns the region that the environment says, or the profile.
+    pub(super) async fn region(&self) -> Result<Option<Region>, SettingError> {
+        let variables = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+        let told = variables.into_iter().find_map(|name| Some((name.to_owned(), variable(name)?)));
+        // A profile takes it from the one that its credentials are from.
+        let profile = ProfileFileRegionProvider::builder().profile_name(self.profile()).build();
+        let of_profile = || async { Some((self.key("region"), profile.region().await?.to_string())) };
+        let told = if told.is_some() { told } else { of_profile().await };
+        let Some((setting, value)) = told else { return Ok(None) };
+        let allowed = value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !allowed || value.is_empty() || value.starts_with('-') || value.ends_with('-') {
+            return Err(Said { setting, value }.wrong("a region belongs here, such as eu-north-1"));
+        }
+        Ok(Some(Region::new(value)))
     }
 
     /// Returns the authorities to trust instead of the system's, if there are any.
