@@ -28,6 +28,8 @@ mod git;
 mod histories;
 mod metafile;
 mod metalogic;
+#[cfg(unix)]
+mod moto;
 mod names;
 mod processes;
 mod readme;
