@@ -72,6 +72,11 @@ impl Fake {
         std::mem::take(&mut self.wire.requests.lock().unwrap())
     }
 
+    /// Returns how many requests came since they were forgotten.
+    pub fn count(&self) -> usize {
+        self.wire.requests.lock().unwrap().len()
+    }
+
     /// Says whether a request came whose line has this in it.
     pub fn seen(&self, word: &str) -> bool {
         self.wire.requests.lock().unwrap().iter().any(|line| line.contains(word))
@@ -85,6 +90,11 @@ impl Fake {
     /// Puts an object under any key, as another program could.
     pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) {
         self.shelf().place(key, Stored { bytes: bytes.into(), ..Stored::default() });
+    }
+
+    /// Removes an object, as another program could.
+    pub fn remove(&self, key: &str) {
+        self.shelf().objects.remove(key);
     }
 
     pub fn object(&self, key: &str) -> Option<Stored> {

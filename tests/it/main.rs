@@ -12,6 +12,7 @@
     unreachable_pub
 )]
 
+mod alike;
 mod architecture;
 mod cli;
 mod conformance;

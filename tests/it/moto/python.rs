@@ -55,15 +55,26 @@ fn make() -> Result<PathBuf, Lack> {
     let lock = std::fs::File::create(target.join("moto.lock")).expect("a lock can be made");
     lock.lock().expect("the lock is to be had");
     if !venv.exists() {
-        install(&target.join("moto.part"), &venv)?;
+        discard_parts(target);
+        // A pip whose test was killed may still be at work on its own.
+        install(&target.join(format!("moto.{}.part", std::process::id())), &venv)?;
     }
     Ok(python_of(&venv))
+}
+
+/// Removes what interrupted installs left.
+fn discard_parts(target: &Path) {
+    for entry in std::fs::read_dir(target).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        if name.starts_with("moto.") && name.ends_with(".part") {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
 }
 
 /// Makes the venv under another name and gives it its own when it is whole. It is not moved far: what names the other path in it are the
 /// scripts in its `bin`, which nobody calls.
 fn install(part: &Path, venv: &Path) -> Result<(), Lack> {
-    drop(std::fs::remove_dir_all(part));
     eprintln!("moto, boto3 and the AWS CLI are being installed into {}", venv.display());
     let run = |command: &mut Command| match command.output() {
         Ok(output) if output.status.success() => Ok(()),

@@ -9,18 +9,18 @@ use crate::sandbox::{Ran, Sandbox};
 use super::{INTERNAL, LARGE, error, noise, wait_for};
 
 /// A sandbox whose repository has its store in a bucket.
-struct Team {
-    fake: Fake,
-    sandbox: Sandbox,
+pub(super) struct Team {
+    pub(super) fake: Fake,
+    pub(super) sandbox: Sandbox,
 }
 
 impl Team {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let (fake, sandbox) = (Fake::start().await, Sandbox::with_repository());
         Self { fake, sandbox }
     }
 
-    fn command(&self, arguments: &[&str]) -> std::process::Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = self.sandbox.command("repo", arguments);
         command
             .env("METALOGIC_STORE", format!("s3://{BUCKET}/team builds"))
