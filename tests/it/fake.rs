@@ -14,7 +14,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 
 pub use shelf::Stored;
-pub use wire::{Act, Fault};
+pub use wire::{Act, Fault, Porter};
 
 use service::Service;
 use shelf::Shelf;
@@ -22,6 +22,8 @@ use wire::Wire;
 
 pub const BUCKET: &str = "dev-bucket";
 pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
+/// More access keys, each of somebody of his own.
+pub const ACTORS: [&str; 4] = ["AKIDACTOR0", "AKIDACTOR1", "AKIDACTOR2", "AKIDACTOR3"];
 pub const SECRET_KEY: &str = "not-much-of-a-secret";
 pub const REGION: &str = "eu-north-1";
 
@@ -37,7 +39,11 @@ impl Fake {
     pub async fn start() -> Self {
         let shelf = Arc::new(Mutex::new(Shelf::default()));
         let mut builder = S3ServiceBuilder::new(Service { shelf: Arc::clone(&shelf) });
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
+        for actor in ACTORS {
+            keys.register(actor.to_owned(), SECRET_KEY.into());
+        }
+        builder.set_auth(keys);
         let wire = Arc::new(Wire::new(builder.build()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -46,10 +52,14 @@ impl Fake {
     }
 
     pub fn reach(&self) -> Reach {
+        self.reach_as(ACCESS_KEY)
+    }
+
+    pub fn reach_as(&self, access_key: &str) -> Reach {
         Reach {
             endpoint: self.endpoint.clone(),
             region: REGION.to_owned(),
-            access_key: ACCESS_KEY.to_owned(),
+            access_key: access_key.to_owned(),
             secret_key: SECRET_KEY.to_owned(),
         }
     }
@@ -114,6 +124,21 @@ impl Fake {
     /// Returns how many uploads were begun in all.
     pub fn uploads_begun(&self) -> usize {
         self.shelf().begun
+    }
+
+    /// Has every request wait for a porter, and no other one.
+    pub fn guard(&self, porter: Arc<dyn Porter>) {
+        *self.wire.porter.lock().unwrap() = Some(porter);
+    }
+
+    /// Empties the bucket, and begins with this way to refuse. No more conflicts come where nobody is in the way.
+    pub fn begin(&self, refusals: usize) {
+        *self.shelf() = Shelf::calm(refusals);
+    }
+
+    /// Returns the way to refuse that comes next.
+    pub fn mood(&self) -> usize {
+        self.shelf().mood()
     }
 
     /// Has no more conflicts come where nobody is in the way.
