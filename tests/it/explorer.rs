@@ -138,10 +138,30 @@ struct Findings {
     faults: Vec<String>,
 }
 
+/// What every order begins with. In any case the parent has `c.zip` and a metafile that says so.
+#[derive(Clone, Copy, Default)]
+struct Start {
+    /// Whether the commit has its stub already.
+    stubbed: bool,
+    /// Which of S3's ways to refuse comes first.
+    refusals: usize,
+}
+
+impl Start {
+    fn objects(self) -> Vec<(String, Vec<u8>)> {
+        let mut metafile = Metafile::empty(parent(), None);
+        metafile.artifacts.insert(name("c.zip"), parent());
+        let stub = metafile.stub(here(), Some(parent()));
+        let planted = |metafile: &Metafile| (Key::Metafile(metafile.commit).to_string(), metafile.to_bytes().unwrap());
+        let artifact = (Key::Artifact(parent(), name("c.zip")).to_string(), b"c".to_vec());
+        [artifact, planted(&metafile)].into_iter().chain(self.stubbed.then(|| planted(&stub))).collect()
+    }
+}
+
 /// What an exploration takes place on.
 trait Ground {
     /// Makes the ground, in the explorer's own runtime.
-    async fn new() -> Self;
+    async fn new(start: Start) -> Self;
 
     /// Makes the store anew that each order begins with, and gives each actor its own access to it, which waits at the gates.
     fn begin(&self, actors: usize, gates: &Arc<Mutex<Gates>>) -> Vec<Arc<dyn Store>>;
@@ -154,16 +174,19 @@ trait Ground {
 }
 
 /// The memory store: a step is an operation.
-struct InMemory(RefCell<MemoryStore>);
+struct InMemory {
+    start: Start,
+    store: RefCell<MemoryStore>,
+}
 
 impl Ground for InMemory {
-    async fn new() -> Self {
-        Self(RefCell::default())
+    async fn new(start: Start) -> Self {
+        Self { start, store: RefCell::default() }
     }
 
     fn begin(&self, actors: usize, gates: &Arc<Mutex<Gates>>) -> Vec<Arc<dyn Store>> {
-        drop(self.0.replace(MemoryStore::default()));
-        beginning().into_iter().for_each(|(key, bytes)| self.0.borrow().plant(&key, bytes));
+        drop(self.store.replace(MemoryStore::default()));
+        self.start.objects().into_iter().for_each(|(key, bytes)| self.store.borrow().plant(&key, bytes));
         let actor = |actor| {
             let gate = Gate { actor, gates: gates.clone() };
             Arc::new(Decorated::new(self.look(), gate)) as Arc<dyn Store>
@@ -172,7 +195,7 @@ impl Ground for InMemory {
     }
 
     fn look(&self) -> MemoryStore {
-        self.0.borrow().clone()
+        self.store.borrow().clone()
     }
 
     fn mood(&self) -> usize {
@@ -180,24 +203,25 @@ impl Ground for InMemory {
     }
 }
 
-/// S3, over its own socket: a step is a request. `REFUSALS` says with which of its ways to refuse it begins.
+/// S3, over its own socket: a step is a request.
 ///
 /// Time stands still there too: client and service live on one thread, so that something is under way whenever it would be moved on.
-struct OnS3<const REFUSALS: usize> {
+struct OnS3 {
+    start: Start,
     fake: Fake,
     stores: Vec<S3Store>,
 }
 
-impl<const REFUSALS: usize> Ground for OnS3<REFUSALS> {
-    async fn new() -> Self {
+impl Ground for OnS3 {
+    async fn new(start: Start) -> Self {
         let fake = Fake::start().await;
         let as_actor = |actor| S3Store::reached(BUCKET, "", Duration::from_secs(30), fake.reach_as(actor));
-        Self { stores: ACTORS.map(as_actor).into(), fake }
+        Self { start, stores: ACTORS.map(as_actor).into(), fake }
     }
 
     fn begin(&self, actors: usize, gates: &Arc<Mutex<Gates>>) -> Vec<Arc<dyn Store>> {
-        self.fake.begin(REFUSALS);
-        beginning().into_iter().for_each(|(key, bytes)| self.fake.plant(&key, bytes));
+        self.fake.begin(self.start.refusals);
+        self.start.objects().into_iter().for_each(|(key, bytes)| self.fake.plant(&key, bytes));
         let gate = |actor| Gate { actor, gates: gates.clone() };
         self.fake.guard(Arc::new(AtTheWire((0..actors).map(gate).collect())));
         self.stores.iter().take(actors).map(|store| Arc::new(store.clone()) as Arc<dyn Store>).collect()
@@ -265,10 +289,10 @@ fn until_its_end(key: &str) -> String {
 }
 
 /// Tries every order of some actors.
-fn explore<G: Ground>(actors: &[Act]) -> Findings {
+fn explore<G: Ground>(actors: &[Act], start: Start) -> Findings {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().enable_io().start_paused(true).build().unwrap();
-    let ground = runtime.block_on(G::new());
+    let ground = runtime.block_on(G::new(start));
     let mut findings = Findings::default();
     let mut visited = HashSet::new();
     let mut todo: Vec<Vec<usize>> = vec![Vec::new()];
@@ -407,14 +431,6 @@ async fn nothing_is_lost(store: &MemoryStore, published: &[Name]) -> Option<Stri
     Some(format!("{lost} was published and is not in the metafile"))
 }
 
-/// Returns what every order begins with: the parent has `c.zip` and a metafile that says so.
-fn beginning() -> [(String, Vec<u8>); 2] {
-    let mut metafile = Metafile::empty(parent(), None);
-    metafile.artifacts.insert(name("c.zip"), parent());
-    let artifact = Key::Artifact(parent(), name("c.zip")).to_string();
-    [(artifact, b"c".to_vec()), (Key::Metafile(parent()).to_string(), metafile.to_bytes().unwrap())]
-}
-
 fn history() -> ToldHistory {
     ToldHistory { parents: HashMap::from([(here(), Some(parent())), (parent(), None)]) }
 }
@@ -532,7 +548,7 @@ fn wrong_publisher(file: &'static str, wrong: Wrong) -> Act {
 fn no_order_of_stub_publish_publish_and_resolve_loses_anything() {
     let directory = tempfile::tempdir().unwrap();
     let actors = [stubber(), publisher("a.zip", directory.path()), publisher("b.zip", directory.path()), resolver()];
-    let findings = explore::<InMemory>(&actors);
+    let findings = explore::<InMemory>(&actors, Start::default());
     assert_eq!(findings.faults, Vec::<String>::new());
     // An explorer that finds hardly an order explores nothing.
     assert!(findings.orders > 5 && findings.states > 3000, "{} orders, {} states", findings.orders, findings.states);
@@ -543,7 +559,7 @@ fn no_order_of_stub_publish_publish_and_resolve_loses_anything() {
 fn no_order_of_the_requests_of_stub_publish_and_publish_on_s3_loses_anything() {
     let directory = tempfile::tempdir().unwrap();
     let actors = [stubber(), publisher("a.zip", directory.path()), publisher("b.zip", directory.path())];
-    let findings = explore::<OnS3<0>>(&actors);
+    let findings = explore::<OnS3>(&actors, Start::default());
     assert_eq!(findings.faults, Vec::<String>::new());
     assert!(findings.orders > 5 && findings.states > 500, "{} orders, {} states", findings.orders, findings.states);
 }
@@ -552,13 +568,15 @@ fn no_order_of_the_requests_of_stub_publish_and_publish_on_s3_loses_anything() {
 fn no_order_of_the_requests_of_two_on_s3_loses_anything_however_a_lost_race_is_answered() {
     let directory = tempfile::tempdir().unwrap();
     let publishing = |file| publisher(file, directory.path());
-    for actors in [
-        [publishing("a.zip"), publishing("b.zip")],
-        [publishing("a.zip"), stubber()],
-        [publishing("a.zip"), resolver()],
-        [stubber(), resolver()],
+    for (actors, stubbed) in [
+        ([publishing("a.zip"), publishing("b.zip")], true),
+        ([publishing("a.zip"), publishing("b.zip")], false),
+        ([publishing("a.zip"), stubber()], false),
+        ([publishing("a.zip"), resolver()], false),
+        ([stubber(), resolver()], false),
     ] {
-        for findings in [explore::<OnS3<0>>(&actors), explore::<OnS3<1>>(&actors), explore::<OnS3<2>>(&actors)] {
+        for refusals in 0..3 {
+            let findings = explore::<OnS3>(&actors, Start { stubbed, refusals });
             assert_eq!(findings.faults, Vec::<String>::new());
             assert!(findings.orders > 2 && findings.states > 10, "{findings:?}");
         }
@@ -567,7 +585,7 @@ fn no_order_of_the_requests_of_two_on_s3_loses_anything_however_a_lost_race_is_a
 
 /// Holds that the explorer sees what is wrong with a way to write, on either ground.
 fn expect_seen(actors: &[Act], fault: &str) {
-    for findings in [explore::<InMemory>(actors), explore::<OnS3<0>>(actors)] {
+    for findings in [explore::<InMemory>(actors, Start::default()), explore::<OnS3>(actors, Start::default())] {
         assert!(findings.faults.iter().any(|seen| seen.contains(fault)), "{:?}", findings.faults);
     }
 }
