@@ -1,7 +1,7 @@
 //! Processes that are killed, each at a moment of its own: nothing torn stands under a final name, and a further run completes.
 //!
-//! The moment is one at the wire, since nothing else can be seen from outside: when some request has come, and as much later as the
-//! next one may take.
+//! The moment is one at the wire, since nothing else can be seen from outside: when some request has come, and
+//! as much later as the next one may take.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -55,7 +55,9 @@ impl<'a> Killing<'a> {
 
     /// Kills it, when a request has come that is drawn by lot.
     fn kill(&mut self, store: &str, rng: &mut fastrand::Rng) {
-        let (request, later) = (rng.usize(1..=self.requests), self.pause.mul_f64(rng.f64()));
+        // What is wrong for a moment only is met at once, and what is wrong while bytes move is met later.
+        let longest = if rng.bool() { self.pause } else { self.pause.min(Duration::from_millis(3)) };
+        let (request, later) = (rng.usize(1..=self.requests), longest.mul_f64(rng.f64()));
         self.team.fake.requests();
         let mut child = self.command(store).spawn().unwrap();
         let until = Instant::now() + Duration::from_secs(20);
