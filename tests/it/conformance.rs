@@ -73,6 +73,7 @@ conformance! {
         attributes_are_those_of_the_last_put
         a_range_is_cut_at_the_objects_end
         a_file_is_put_in_pieces_and_told_in_full
+        a_file_without_bytes_is_an_object_too
         a_file_that_changed_since_it_was_hashed_puts_nothing
         a_file_that_cannot_be_read_is_the_sources_fault
         what_is_too_large_tells_a_tag_to_replace_it_with
@@ -271,6 +272,16 @@ async fn a_file_is_put_in_pieces_and_told_in_full(store: &Subject) {
     let (got, got_tag) = store.get(&key, 20 << 20).await.unwrap().unwrap();
     assert!(got == bytes);
     assert_eq!(got_tag, tag);
+}
+
+async fn a_file_without_bytes_is_an_object_too(store: &Subject) {
+    let (file, key) = (TempFile::with(b""), artifact(1, "marker"));
+    let tag = store.put(&key, file.content(), file.attributes(), &Condition::Absent).await.unwrap();
+    assert_eq!(get(store, &key).await, Some((Vec::new(), tag.clone())));
+    let expected = Object { size: 0, attributes: store.recorded(file.attributes()) };
+    assert_eq!(store.head(&key).await.unwrap(), Some(expected));
+    refused(store.put(&key, file.content(), file.attributes(), &Condition::Absent).await, &key);
+    store.put(&key, file.content(), file.attributes(), &matches(&tag)).await.unwrap();
 }
 
 async fn a_file_that_changed_since_it_was_hashed_puts_nothing(store: &Subject) {

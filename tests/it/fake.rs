@@ -19,7 +19,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 
 pub use shelf::{Setup, Stored};
-pub use wire::{Act, Fault};
+pub use wire::{Act, Fault, Porter};
 
 use service::Service;
 use shelf::Shelf;
@@ -27,6 +27,8 @@ use wire::Wire;
 
 pub const BUCKET: &str = "dev-bucket";
 pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
+/// More access keys, each of somebody of his own.
+pub const ACTORS: [&str; 4] = ["AKIDACTOR0", "AKIDACTOR1", "AKIDACTOR2", "AKIDACTOR3"];
 pub const SECRET_KEY: &str = "not-much-of-a-secret";
 pub const REGION: &str = "eu-north-1";
 
@@ -42,7 +44,11 @@ impl Fake {
     pub async fn start() -> Self {
         let shelf = Arc::new(Mutex::new(Shelf::default()));
         let mut builder = S3ServiceBuilder::new(Service { shelf: Arc::clone(&shelf) });
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
+        for actor in ACTORS {
+            keys.register(actor.to_owned(), SECRET_KEY.into());
+        }
+        builder.set_auth(keys);
         let wire = Arc::new(Wire::new(builder.build()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -51,10 +57,14 @@ impl Fake {
     }
 
     pub fn reach(&self) -> Reach {
+        self.reach_as(ACCESS_KEY)
+    }
+
+    pub fn reach_as(&self, access_key: &str) -> Reach {
         Reach {
             endpoint: self.endpoint.clone(),
             region: REGION.to_owned(),
-            access_key: ACCESS_KEY.to_owned(),
+            access_key: access_key.to_owned(),
             secret_key: SECRET_KEY.to_owned(),
         }
     }
@@ -86,6 +96,11 @@ impl Fake {
         std::mem::take(&mut self.wire.heard.lock().unwrap())
     }
 
+    /// Returns how many requests came since they were forgotten.
+    pub fn count(&self) -> usize {
+        self.wire.requests.lock().unwrap().len()
+    }
+
     /// Says whether a request came whose line has this in it.
     pub fn seen(&self, word: &str) -> bool {
         self.wire.requests.lock().unwrap().iter().any(|line| line.contains(word))
@@ -99,6 +114,11 @@ impl Fake {
     /// Puts an object under any key, as another program could.
     pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) {
         self.shelf().place(key, Stored { bytes: bytes.into(), ..Stored::default() });
+    }
+
+    /// Removes an object, as another program could.
+    pub fn remove(&self, key: &str) {
+        self.shelf().objects.remove(key);
     }
 
     pub fn object(&self, key: &str) -> Option<Stored> {
@@ -146,6 +166,21 @@ impl Fake {
             begun: SystemTime::now().into(),
         };
         self.shelf().uploads.insert(format!("planted {key}"), upload);
+    }
+
+    /// Has every request wait for a porter, and no other one.
+    pub fn guard(&self, porter: Arc<dyn Porter>) {
+        *self.wire.porter.lock().unwrap() = Some(porter);
+    }
+
+    /// Empties the bucket, and begins with this way to refuse. No more conflicts come where nobody is in the way.
+    pub fn begin(&self, refusals: usize) {
+        *self.shelf() = Shelf::calm(refusals);
+    }
+
+    /// Returns the way to refuse that comes next.
+    pub fn mood(&self) -> usize {
+        self.shelf().mood()
     }
 
     /// Has no more conflicts come where nobody is in the way.

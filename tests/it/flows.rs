@@ -20,6 +20,7 @@ use metalogic::stub::{self, StubError};
 use metalogic::world::{Limits, World};
 
 use crate::decorated::{Decorated, Watcher};
+use crate::fake::Fake;
 use crate::metalogic::{self as oracle, WANTED};
 
 fn commit(number: usize) -> Commit {
@@ -133,18 +134,30 @@ fn plant_metafile(store: &MemoryStore, metafile: &Metafile) {
     store.plant(&Key::Metafile(metafile.commit).to_string(), metafile.to_bytes().unwrap());
 }
 
-/// Puts all of a random history's objects into a store.
-fn planted(world: &oracle::World) -> MemoryStore {
-    let store = MemoryStore::default();
+/// Returns all of a random history's objects by their keys.
+fn objects(world: &oracle::World) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
     for (place, objects) in &world.objects {
         for object in objects.iter().filter(|object| **object != "build_meta.json") {
-            store.plant(&format!("{}{object}", place.address()), "x");
+            all.push((format!("{}{object}", place.address()), b"x".to_vec()));
         }
     }
     for metafile in world.metafiles.values() {
-        plant_metafile(&store, metafile);
+        all.push((Key::Metafile(metafile.commit).to_string(), metafile.to_bytes().unwrap()));
     }
+    all
+}
+
+/// Puts all of a random history's objects into a store.
+fn planted(world: &oracle::World) -> MemoryStore {
+    let store = MemoryStore::default();
+    objects(world).into_iter().for_each(|(key, bytes)| store.plant(&key, bytes));
     store
+}
+
+/// Says whether a request to S3 could change anything there.
+fn writes(request: &String) -> bool {
+    !request.starts_with("GET ") && !request.starts_with("HEAD ")
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,6 +216,32 @@ async fn a_second_run_puts_nothing() {
 }
 
 #[tokio::test]
+async fn on_s3_the_answer_is_that_of_any_store_and_a_second_run_puts_nothing() {
+    let fake = Fake::start().await;
+    let store = fake.store("");
+    for seed in 0..40 {
+        let world = oracle::World::random(&mut Rng::with_seed(seed));
+        fake.begin(usize::try_from(seed).unwrap());
+        objects(&world).into_iter().for_each(|(key, bytes)| fake.plant(&key, bytes));
+        let (memory, history) = (planted(&world), chain(&world.chain));
+        let (mut expected, mut stage) = (Stage::new(&memory, &history), Stage::new(&store, &history));
+        (expected.limits.max_ancestors, stage.limits.max_ancestors) = (world.most, world.most);
+        let expected = expected.keep(world.chain[0], &oracle::vocabulary(), world.keep).await.unwrap();
+        let answer = stage.keep(world.chain[0], &oracle::vocabulary(), world.keep).await.unwrap();
+        assert_eq!(
+            (answer.metafile, answer.missing, answer.unknown, answer.written),
+            (expected.metafile, expected.missing, expected.unknown, expected.written),
+            "seed {seed}"
+        );
+        assert_eq!(answer.bytes, expected.bytes, "seed {seed}");
+        fake.requests();
+        let second = stage.keep(world.chain[0], &oracle::vocabulary(), world.keep).await.unwrap();
+        assert_eq!((second.written, second.bytes), (false, expected.bytes), "seed {seed}");
+        assert_eq!(fake.requests().into_iter().filter(writes).collect::<Vec<_>>(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
 async fn a_clone_of_depth_one_and_no_clone_resolve_as_the_full_one_where_each_commit_has_a_metafile() {
     let commits: Vec<Commit> = (1..=40).map(commit).collect();
     let full = chain(&commits);
@@ -250,6 +289,20 @@ async fn requests_for_an_artifact_some_ancestors_away_are_at_most_twice_as_many_
             assert!(requests <= most + stubs, "{requests} requests for {distance} ancestors, at most {most}");
             assert_eq!(counter.of("put"), 1);
         }
+    }
+}
+
+#[tokio::test]
+async fn an_operation_is_one_request_on_s3() {
+    let commits: Vec<Commit> = (1..=202).map(commit).collect();
+    let (history, vocabulary, fake) = (chain(&commits), wanted(&["a.zip"]), Fake::start().await);
+    for distance in [0, 1, 7, 40, 121, 200] {
+        fake.begin(0);
+        fake.plant(&Key::Artifact(commits[distance], name("a.zip")).to_string(), "a.zip");
+        let (counter, store) = (Counter::default(), fake.store(""));
+        let store = Decorated::new(store, counter.clone());
+        Stage::new(&store, &history).resolve(commits[0], &vocabulary).await.unwrap();
+        assert_eq!(fake.requests().len(), counter.all(), "{distance} ancestors away");
     }
 }
 
@@ -452,4 +505,21 @@ async fn whoever_reads_alone_writes_nothing() {
     assert_eq!((counter.of("put"), counter.of("copy"), counter.of("delete")), (0, 0, 0));
     assert!(stub::stub(world, commit(1), true).await.unwrap().created);
     assert_eq!(counter.of("put"), 0);
+}
+
+#[tokio::test]
+async fn whoever_reads_alone_asks_nothing_of_s3_that_writes() {
+    let (fake, history) = (Fake::start().await, chain(&[commit(1), commit(2)]));
+    fake.plant(&Key::Artifact(commit(2), name("a.zip")).to_string(), "a");
+    let store = fake.store("");
+    let stage = Stage::new(&store, &history);
+    let (vocabulary, known) = (wanted(&["a.zip"]), BTreeMap::new());
+    let question =
+        Question { commit: commit(1), vocabulary: &vocabulary, known: &known, pretend: false, keep: Keep::Everything };
+    let answer = resolve::compute(stage.world(), &question).await.unwrap();
+    assert_eq!(answer.metafile.artifacts[&name("a.zip")], commit(2));
+    assert!(stub::stub(stage.world(), commit(1), true).await.unwrap().created);
+    assert!(metalogic::show::show(&store, commit(1)).await.unwrap().is_none());
+    let requests = fake.requests();
+    assert!(requests.len() > 5 && !requests.iter().any(writes), "{requests:?}");
 }

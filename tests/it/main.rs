@@ -12,6 +12,7 @@
     unreachable_pub
 )]
 
+mod alike;
 mod architecture;
 mod cli;
 mod conformance;
@@ -30,6 +31,8 @@ mod git;
 mod histories;
 mod metafile;
 mod metalogic;
+#[cfg(unix)]
+mod moto;
 mod names;
 mod processes;
 mod readme;

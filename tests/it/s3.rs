@@ -1,6 +1,7 @@
 //! What is special about S3: parts, broken connections, headers, and a service that says no.
 
 mod credentials;
+mod killed;
 mod program;
 mod registry;
 mod settings;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures::stream::{self, Stream};
+use futures::stream::{self, Stream, StreamExt as _};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -56,14 +56,16 @@ pub(super) fn read(
         source::send(&upload, |bytes| filling.take(bytes).map_err(|source| abandoned(&upload, source)))?;
         filling.give().map_err(|source| abandoned(&upload, source))
     });
-    stream::unfold((arrived, Some((reading, path))), |(mut arrived, mut reading)| async move {
+    let pieces = stream::unfold((arrived, Some((reading, path))), |(mut arrived, mut reading)| async move {
         if let Some(piece) = arrived.recv().await {
             return Some((Ok(piece), (arrived, reading)));
         }
         let (reading, path) = reading.take()?;
         let verdict = reading.await.unwrap_or_else(|error| Err(StoreError::Source { path, source: error.into() }));
         verdict.err().map(|error| (Err(error), (arrived, None)))
-    })
+    });
+    // Whoever asks whether there is more after the last piece is told, of a file without bytes too.
+    pieces.fuse()
 }
 
 fn abandoned(upload: &Upload, source: io::Error) -> StoreError {

@@ -9,6 +9,9 @@ use s3s::{S3Error, S3Result, s3_error};
 /// Some conditional writes meet a conflict although nothing is in their way: each one of so many.
 const SPURIOUS: usize = 5;
 
+/// In how many ways a write is refused.
+const WAYS: usize = 3;
+
 /// S3 takes no smaller part, but for the last.
 const SMALLEST_PART: usize = 5 << 20;
 
@@ -65,6 +68,16 @@ impl Expected {
 }
 
 impl Shelf {
+    /// Makes an empty one that begins with some way to refuse, and refuses nothing without a reason.
+    pub fn calm(refusals: usize) -> Self {
+        Self { refusals, calm: true, ..Self::default() }
+    }
+
+    /// Returns the way to refuse that comes next.
+    pub fn mood(&self) -> usize {
+        self.refusals % WAYS
+    }
+
     /// Returns a tag that was never given before, and that is no digest.
     pub fn tag(&mut self) -> String {
         self.versions += 1;
@@ -106,7 +119,7 @@ impl Shelf {
 
     fn refusal(&mut self, vanished: bool) -> S3Error {
         self.refusals += 1;
-        match self.refusals % 3 {
+        match self.refusals % WAYS {
             0 if vanished => s3_error!(NoSuchKey),
             0 | 1 => s3_error!(PreconditionFailed),
             _ => s3_error!(ConditionalRequestConflict),

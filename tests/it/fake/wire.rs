@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::stream;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
+use hyper::http::response::Parts;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
@@ -48,8 +49,19 @@ pub enum Act {
     Silence,
 }
 
+/// Lets requests in.
+#[async_trait::async_trait]
+pub trait Porter: Send + Sync {
+    /// Waits until a request may be served; says whether it ever may.
+    async fn admit(&self, who: &str, line: &str) -> bool;
+
+    /// Is told of each request that was served, before the answer goes out.
+    fn served(&self, who: &str, line: &str, answer: &Parts, body: &[u8]);
+}
+
 pub struct Wire {
     service: S3Service,
+    pub porter: Mutex<Option<Arc<dyn Porter>>>,
     faults: Mutex<Vec<Fault>>,
     pub requests: Mutex<Vec<String>>,
     pub heard: Mutex<Vec<(String, HeaderMap)>>,
@@ -57,7 +69,8 @@ pub struct Wire {
 
 impl Wire {
     pub fn new(service: S3Service) -> Self {
-        Self { service, faults: Mutex::default(), requests: Mutex::default(), heard: Mutex::default() }
+        let porter = Mutex::default();
+        Self { service, porter, faults: Mutex::default(), requests: Mutex::default(), heard: Mutex::default() }
     }
 
     pub fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
@@ -72,10 +85,31 @@ impl Wire {
         Some(fault.act.clone())
     }
 
+    async fn answer_behind(
+        &self,
+        porter: &dyn Porter,
+        line: &str,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<Body>> {
+        let who = signer(&request);
+        if !porter.admit(&who, line).await {
+            return Err(broken());
+        }
+        let response = self.service.call(request.map(Body::from)).await.map_err(|_| broken())?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.map_err(|_| broken())?.to_bytes();
+        porter.served(&who, line, &parts, &bytes);
+        Ok(Response::from_parts(parts, Body::from(bytes)))
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
         let line = format!("{} {}", request.method(), request.uri());
         self.requests.lock().unwrap().push(line.clone());
         self.heard.lock().unwrap().push((line.clone(), request.headers().clone()));
+        let porter = self.porter.lock().unwrap().clone();
+        if let Some(porter) = porter {
+            return self.answer_behind(&*porter, &line, request).await;
+        }
         let fault = self.fault(&line);
         match &fault {
             Some(Act::Break) => return Err(broken()),
@@ -138,6 +172,13 @@ impl Wire {
         };
         Ok(Response::from_parts(parts, body))
     }
+}
+
+/// Returns the access key that a request is signed with.
+fn signer(request: &Request<Incoming>) -> String {
+    let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let key = signed.split("Credential=").nth(1).unwrap_or_default();
+    key.split('/').next().unwrap_or_default().to_owned()
 }
 
 /// Reads a request's body without hurry.

@@ -1,0 +1,26 @@
+"""Has boto3 do what each line of standard input says, `[operation, arguments]`, and answers each with one line, until the input ends."""
+
+import hashlib
+import json
+import sys
+
+import boto3
+
+client = boto3.client("s3", endpoint_url=sys.argv[1])
+
+
+def told(value):
+    """Returns what JSON can hold of a part of an answer: of a body its size and digest, of what else it does not know the text."""
+    if not hasattr(value, "read"):
+        return str(value)
+    body = value.read()
+    return {"size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+
+
+for line in sys.stdin:
+    operation, arguments = json.loads(line)
+    try:
+        answer = {"answer": getattr(client, operation)(**arguments)}
+    except Exception as error:  # Whatever it is, the test that asked is told.
+        answer = {"error": repr(error)}
+    print(json.dumps(answer, default=told), flush=True)

@@ -1,0 +1,106 @@
+//! One moto for all tests of this process, and one boto3 beside it.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::python::{python, script};
+use crate::sandbox::Sandbox;
+
+/// moto takes any; these are what requests are signed with.
+const SETTINGS: [(&str, &str); 4] = [
+    ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+    ("AWS_SECRET_ACCESS_KEY", "not-much-of-a-secret"),
+    ("AWS_REGION", "us-east-1"),
+    ("AWS_DEFAULT_REGION", "us-east-1"),
+];
+
+/// A running moto. It and boto3 end when their standard input does, which is when this process ends, however it does.
+pub struct Moto {
+    pub endpoint: String,
+    python: &'static Path,
+    boto: Mutex<Spoken>,
+    _server: Spoken,
+}
+
+/// A script that is spoken to line by line.
+struct Spoken {
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    _child: Child,
+}
+
+impl Spoken {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { stdin, stdout, _child: child }
+    }
+
+    fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "the script ended after {line:?}");
+        line
+    }
+}
+
+/// Returns Python, ready to run with an environment that has nothing of this machine in it.
+fn clean(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(SETTINGS);
+    command
+}
+
+impl Moto {
+    /// Returns the one that runs; none where this machine cannot run it.
+    pub fn get() -> Option<&'static Self> {
+        static MOTO: OnceLock<Moto> = OnceLock::new();
+        let python = python()?;
+        Some(MOTO.get_or_init(|| Self::start(python)))
+    }
+
+    fn start(python: &'static Path) -> Self {
+        // Without a home no profile of this machine counts.
+        let start = |name, arguments: &[&str]| {
+            Spoken::start(clean(python).env("HOME", "/nonexistent").arg(script(name)).args(arguments))
+        };
+        let mut server = start("server.py", &[]);
+        let endpoint = format!("http://127.0.0.1:{}", server.hear().trim());
+        let boto = Mutex::new(start("client.py", &[&endpoint]));
+        Self { endpoint, python, boto, _server: server }
+    }
+
+    /// Has boto3's client do something, and returns its answer or its error.
+    pub fn try_boto(&self, operation: &str, arguments: Value) -> Result<Value, String> {
+        let mut boto = self.boto.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(boto.stdin, "{}", json!([operation, arguments])).unwrap();
+        let mut answer: Value = serde_json::from_str(&boto.hear()).unwrap();
+        match answer["error"].as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(answer["answer"].take()),
+        }
+    }
+
+    /// Has boto3's client do something, which must be done.
+    pub fn boto(&self, operation: &str, arguments: Value) -> Value {
+        self.try_boto(operation, arguments).unwrap_or_else(|error| panic!("{operation}: {error}"))
+    }
+
+    /// Runs the AWS CLI in a sandbox, and returns what it prints.
+    pub fn aws(&self, sandbox: &Sandbox, arguments: &[&str]) -> Vec<u8> {
+        let mut command = clean(self.python);
+        command.env("HOME", sandbox.path("")).env("AWS_ENDPOINT_URL", &self.endpoint);
+        let output = command.current_dir(sandbox.path("")).args(["-m", "awscli"]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// Gives a command of the sandbox's what it takes to reach moto.
+    pub fn reach(&self, command: &mut Command) {
+        command.env("AWS_ENDPOINT_URL", &self.endpoint).envs(SETTINGS);
+    }
+}
