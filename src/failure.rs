@@ -361,7 +361,7 @@ fn objection(error: &Objection) -> Verdict {
     match error {
         Objection::Unknown { .. } => advised(
             Kind::UnknownArtifact,
-            "add them to artifacts.toml under their project, or to its `retired`; then run this again. What is known was resolved",
+            "`metalogic registry add` registers them, or write them among a project's `retired`; then run this again. What is known was resolved",
         ),
         Objection::Incomplete { .. } => advised(
             Kind::NotFound,
@@ -402,12 +402,12 @@ fn refusal(error: &Refusal) -> Verdict {
     let rename = "give it a name as NAME=FILE";
     match error {
         Refusal::BadName { .. } => advised(Kind::UnknownArtifact, rename),
-        Refusal::Unknown { near: Some(near), .. } => advised(
+        Refusal::Unknown { name, near: Some(near) } => advised(
             Kind::UnknownArtifact,
-            format!("did you mean {near}? Otherwise add the name to artifacts.toml under its project"),
+            format!("did you mean {near}? Otherwise `metalogic registry add {name}` registers it"),
         ),
-        Refusal::Unknown { near: None, .. } => {
-            advised(Kind::UnknownArtifact, "add the name to artifacts.toml under its project, or name it as NAME=FILE")
+        Refusal::Unknown { name, near: None } => {
+            advised(Kind::UnknownArtifact, format!("`metalogic registry add {name}` registers it, or {rename}"))
         }
         Refusal::Foreign { owner, .. } => advised(
             Kind::UnknownArtifact,

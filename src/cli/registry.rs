@@ -11,7 +11,7 @@ use crate::config::Found;
 use crate::registry::RegistryError;
 use crate::share;
 
-/// Look at the registry of artifact names
+/// Look at the registry of artifact names, and add to it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]

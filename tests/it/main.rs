@@ -34,6 +34,7 @@ mod metalogic;
 #[cfg(unix)]
 mod moto;
 mod names;
+mod policies;
 mod processes;
 mod readme;
 mod registry;

@@ -2,7 +2,7 @@
 
 mod credentials;
 mod killed;
-mod program;
+pub mod program;
 mod registry;
 mod settings;
 mod terms;
@@ -21,9 +21,9 @@ use crate::conformance::{TempFile, artifact, commit, get, increment, matches, pu
 use crate::fake::{Act, BUCKET, Fake, Fault};
 
 /// More than two parts, and the last not a full one.
-const LARGE: usize = (20 << 20) + 12_345;
+pub const LARGE: usize = (20 << 20) + 12_345;
 
-fn noise(size: usize) -> Vec<u8> {
+pub fn noise(size: usize) -> Vec<u8> {
     (0..size as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
@@ -32,7 +32,7 @@ fn arc(store: S3Store) -> Arc<dyn Store> {
 }
 
 /// Returns an answer with an error as S3 writes it.
-fn error(status: u16, body: &'static str) -> Act {
+pub fn error(status: u16, body: &'static str) -> Act {
     Act::Answer { status, headers: vec![("content-type", "application/xml".to_owned())], body }
 }
 
