@@ -156,7 +156,7 @@ fn planted(world: &oracle::World) -> MemoryStore {
 }
 
 /// Says whether a request to S3 could change anything there.
-fn writes(request: &String) -> bool {
+fn writes(request: &str) -> bool {
     !request.starts_with("GET ") && !request.starts_with("HEAD ")
 }
 
@@ -237,7 +237,8 @@ async fn on_s3_the_answer_is_that_of_any_store_and_a_second_run_puts_nothing() {
         fake.requests();
         let second = stage.keep(world.chain[0], &oracle::vocabulary(), world.keep).await.unwrap();
         assert_eq!((second.written, second.bytes), (false, expected.bytes), "seed {seed}");
-        assert_eq!(fake.requests().into_iter().filter(writes).collect::<Vec<_>>(), Vec::<String>::new());
+        let requests = fake.requests();
+        assert!(!requests.iter().any(|request| writes(request)), "seed {seed}: {requests:?}");
     }
 }
 
@@ -521,5 +522,5 @@ async fn whoever_reads_alone_asks_nothing_of_s3_that_writes() {
     assert!(stub::stub(stage.world(), commit(1), true).await.unwrap().created);
     assert!(metalogic::show::show(&store, commit(1)).await.unwrap().is_none());
     let requests = fake.requests();
-    assert!(requests.len() > 5 && !requests.iter().any(writes), "{requests:?}");
+    assert!(requests.len() > 5 && !requests.iter().any(|request| writes(request)), "{requests:?}");
 }

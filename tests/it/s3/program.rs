@@ -128,6 +128,26 @@ async fn a_dozen_that_publish_at_once_on_s3_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_publish_other_bytes_under_one_name_on_s3_one_wins_and_the_others_are_told() {
+    for (size, many) in [(1000, 8), (LARGE / 2, 3)] {
+        let team = Team::new().await;
+        let content = |number: usize| noise(size + number);
+        let spawn = |number: usize| {
+            team.sandbox.write(&format!("out/{number}"), content(number));
+            let mut command = team.command(&["publish", &format!("app.zip=../out/{number}")]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let children: Vec<_> = (0..many).map(spawn).collect();
+        let codes: Vec<_> = children.into_iter().map(|mut child| child.wait().unwrap().code()).collect();
+        let won: Vec<_> = (0..many).filter(|number| codes[*number] == Some(0)).collect();
+        assert_eq!((won.len(), codes.iter().filter(|code| **code == Some(7)).count()), (1, many - 1), "{codes:?}");
+        let key = team.fake.keys().into_iter().find(|key| key.ends_with("app.zip")).unwrap();
+        assert!(team.fake.object(&key).unwrap().bytes == content(won[0]));
+        assert_eq!(team.fake.uploads(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_credentials_there_is_an_answer_at_once() {
     let team = Team::new().await;
     for region in [true, false] {
@@ -196,5 +216,27 @@ async fn a_run_that_is_ended_leaves_no_upload() {
         assert!(std::process::Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(code));
         assert_eq!((team.fake.uploads_begun(), team.fake.uploads(), team.fake.keys().len()), (1, 0, 0));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_that_is_ended_leaves_nothing_in_the_output_directory() {
+    let team = Team::new().await;
+    team.sandbox.write("out/app.zip", noise(LARGE));
+    team.done(&["publish", "../out/app.zip"]);
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        team.fake.fault(Fault { about: vec!["GET", "app.zip"], times: 1, act: Act::StandStill(1 << 20) });
+        let mut child = team.command(&["fetch", "-o", "../got"]).stderr(Stdio::null()).spawn().unwrap();
+        let written = || {
+            let files = std::fs::read_dir(team.sandbox.path("got")).into_iter().flatten().flatten();
+            files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum::<u64>() > 0
+        };
+        wait_for(written).await;
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert_eq!(team.sandbox.tree("got"), Vec::<String>::new());
+        team.fake.mend();
     }
 }
