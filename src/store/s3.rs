@@ -10,6 +10,7 @@ mod multipart;
 mod pieces;
 mod read;
 mod terms;
+mod whole;
 mod write;
 
 use std::fmt;
