@@ -75,7 +75,8 @@ async fn an_https_endpoint_is_reached_by_its_proxy() {
     // Somebody else between the two is seen.
     let stranger = Authority::new("a stranger").before(&team.fake.endpoint, &[HOST]).await;
     let proxy = Proxy::to(&stranger.address.to_string()).await;
-    let ran = ran(&team, &[("AWS_ENDPOINT_URL", &endpoint), ("HTTPS_PROXY", &proxy.url()), trusted]);
+    let once = ("AWS_MAX_ATTEMPTS", "1");
+    let ran = ran(&team, &[("AWS_ENDPOINT_URL", &endpoint), ("HTTPS_PROXY", &proxy.url()), trusted, once]);
     assert!(ran.code != Some(0) && !proxy.requests().is_empty(), "{ran}");
     assert!(team.fake.requests().is_empty());
 }
@@ -123,6 +124,7 @@ async fn a_proxy_that_wants_a_password_gets_the_one_of_its_url() {
         let settings = |user: &str| {
             let url = format!("http://{user}{}", proxy.address);
             let mut command = stub(&team);
+            command.env("AWS_MAX_ATTEMPTS", "1");
             command.env("AWS_ENDPOINT_URL", &endpoint).env(variable, url).env("AWS_CA_BUNDLE", &bundle);
             team.run_as(&mut command)
         };
@@ -142,7 +144,8 @@ async fn a_proxy_that_nobody_answers_at_is_named_without_its_password() {
     let dead = [("http", "HTTP_PROXY"), ("https", "https_proxy")];
     for (scheme, variable) in dead {
         let endpoint = format!("{scheme}://{HOST}");
-        let settings = [("AWS_ENDPOINT_URL", endpoint.as_str()), (variable, "http://ada:hunter2@127.0.0.1:9")];
+        let dead = (variable, "http://ada:hunter2@127.0.0.1:9");
+        let settings = [("AWS_ENDPOINT_URL", endpoint.as_str()), dead, ("AWS_MAX_ATTEMPTS", "1")];
         let ran = ran(&team, &settings);
         assert_eq!(ran.code, Some(10), "{ran}");
         assert!(ran.stderr.contains(&format!("by the proxy http://127.0.0.1:9 of {variable}")), "{ran}");
@@ -185,22 +188,23 @@ async fn the_bundle_of_authorities_replaces_those_of_the_system() {
     team.sandbox.write(".aws/config", "[default]\nca_bundle = ../ca.pem\n[profile other]\nca_bundle = ../other.pem\n");
     let path = |name: &str| team.sandbox.path(name).to_str().unwrap().to_owned();
     let port = front.address.port();
-    for host in ["localhost", "127.0.0.1"] {
-        let endpoint = format!("https://{host}:{port}");
-        let endpoint = ("AWS_ENDPOINT_URL", endpoint.as_str());
-        done(&team, &[endpoint, ("AWS_CA_BUNDLE", &path("ca.pem")), ("AWS_PROFILE", "other")]);
-        done(&team, &[endpoint, ("AWS_CA_BUNDLE", &path("both.pem")), ("AWS_PROFILE", "other")]);
-        done(&team, &[endpoint]);
-        team.fake.requests();
-        for untrusted in [("AWS_PROFILE", "other"), ("AWS_CA_BUNDLE", &path("other.pem"))] {
-            let ran = ran(&team, &[endpoint, untrusted]);
-            assert!(ran.code != Some(0) && ran.stderr.contains("certificate"), "{ran}");
-        }
-        let nobody = path("nobody");
-        let ran = ran(&team, &[endpoint, ("HOME", &nobody), ("SSL_CERT_FILE", &path("other.pem"))]);
-        assert!(ran.code != Some(0), "{ran}");
-        assert!(team.fake.requests().is_empty());
+    let (endpoint, address) = (format!("https://localhost:{port}"), format!("https://127.0.0.1:{port}"));
+    let endpoint = ("AWS_ENDPOINT_URL", endpoint.as_str());
+    done(&team, &[("AWS_ENDPOINT_URL", &address), ("AWS_CA_BUNDLE", &path("ca.pem")), ("AWS_PROFILE", "other")]);
+    done(&team, &[endpoint, ("AWS_CA_BUNDLE", &path("both.pem")), ("AWS_PROFILE", "other")]);
+    done(&team, &[endpoint]);
+    // What stands for the system's own counts where nothing else is said, and only there.
+    let (nobody, systems, once) = (path("nobody"), path("ca.pem"), ("AWS_MAX_ATTEMPTS", "1"));
+    let system = ("SSL_CERT_FILE", systems.as_str());
+    done(&team, &[endpoint, system, ("HOME", &nobody)]);
+    team.fake.requests();
+    for untrusted in [("AWS_PROFILE", "other"), ("AWS_CA_BUNDLE", &path("other.pem"))] {
+        let ran = ran(&team, &[endpoint, system, once, untrusted]);
+        assert!(ran.code != Some(0) && ran.stderr.contains("certificate"), "{ran}");
     }
+    let ran = ran(&team, &[endpoint, once, ("HOME", &nobody)]);
+    assert!(ran.code != Some(0) && ran.stderr.contains("certificate"), "{ran}");
+    assert!(team.fake.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
