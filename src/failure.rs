@@ -1,6 +1,7 @@
 //! What a failure is to whoever meets it: a kind with its exit code, a message, and what to do next. The only place that decides it.
 
 mod kind;
+mod store;
 
 use std::error::Error;
 
@@ -17,11 +18,11 @@ use crate::registry::edit::EditError;
 use crate::resolve::{Objection, ResolveError};
 use crate::share::ShareError;
 use crate::show::ShowError;
-use crate::store::StoreError;
 use crate::stub::StubError;
 use crate::transfer::ReceiveError;
 
 pub use kind::Kind;
+use store::store;
 
 /// Holds one failure as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -301,32 +302,6 @@ fn git(error: &GitError) -> Verdict {
             "this clone is partial, and nothing is fetched unasked: `git fetch --refetch`, or look at that file once with git",
         ),
         GitError::Unreadable { .. } => plain(Kind::Git),
-    }
-}
-
-fn store(error: &StoreError) -> Verdict {
-    match error {
-        StoreError::NotFound(_) => plain(Kind::NotFound),
-        StoreError::Precondition { .. } => advised(Kind::Conflict, "run it again"),
-        StoreError::AccessDenied { .. } => {
-            advised(Kind::AccessDenied, "whoever keeps the store can grant it; --store names another one")
-        }
-        StoreError::Credentials { .. } => advised(
-            Kind::Configuration,
-            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sso login` renews a login",
-        ),
-        StoreError::Settings { .. } => {
-            advised(Kind::Configuration, "correct or unset it: the names and what they mean are the AWS CLI's")
-        }
-        StoreError::Unavailable { .. } => {
-            advised(Kind::Unavailable, "run it again when the store answers: nothing is lost")
-        }
-        StoreError::Corrupt { .. } | StoreError::TooLarge { .. } => plain(Kind::Integrity),
-        StoreError::Source { source, .. } => local(source),
-        StoreError::SourceChanged { .. } => {
-            advised(Kind::Integrity, "publish when the build has finished writing: nothing was stored under its name")
-        }
-        StoreError::Other { .. } => plain(Kind::Other),
     }
 }
 

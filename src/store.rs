@@ -3,6 +3,7 @@
 pub mod directory;
 mod key;
 pub mod memory;
+mod reason;
 pub mod s3;
 mod source;
 
@@ -20,6 +21,7 @@ use crate::artifact::{Digest, Mode};
 use crate::metalogic::Listing;
 
 pub use key::Key;
+pub use reason::{Denial, Outage, Setting};
 
 /// Keeps objects under keys. A listing shows every object whose put was answered before.
 ///
@@ -169,7 +171,7 @@ impl fmt::Debug for Body {
 /// Says why a store did not do what was asked; each variant is something else that a caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// What was to be read or copied, or the bucket itself, is not there.
+    /// What was to be copied is not there.
     #[error("{0} does not exist")]
     NotFound(String),
     /// The condition of a put did not hold: somebody else was first.
@@ -179,34 +181,32 @@ pub enum StoreError {
         key: String,
     },
     /// The store refuses this to whoever asks.
-    #[error("access to {key} is denied")]
+    #[error("{}", denial.of(key))]
     AccessDenied {
         /// The object's key, or the address.
         key: String,
+        /// Why it does.
+        denial: Denial,
         /// What the store said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Nothing gives the store credentials, or what should give them fails.
-    #[error("no credentials for {store} could be had")]
-    Credentials {
+    /// The store cannot be asked before something is set otherwise.
+    #[error("{}", setting.of(store))]
+    Configuration {
         /// The store's URL.
         store: String,
+        /// What is wrong.
+        setting: Setting,
         /// What was asked, and what it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A setting that says how the store is reached makes no sense.
-    #[error("the settings for {store} are wrong")]
-    Settings {
-        /// The store's URL.
-        store: String,
-        /// Which setting, and what is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// The store does not answer, or answers that it cannot, after all retries.
-    #[error("{key} cannot be reached")]
+    #[error("{}", outage.of(key))]
     Unavailable {
         /// The object's key, or the address.
         key: String,
+        /// Why it does not.
+        outage: Outage,
         /// What the store said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -12,6 +12,7 @@ mod pieces;
 mod read;
 mod survey;
 mod terms;
+mod whole;
 mod write;
 
 use std::fmt;

@@ -3,7 +3,7 @@
 use metalogic::failure::{EndedError, Failure, Kind, Several, UsageError};
 use metalogic::publish::PublishError;
 use metalogic::resolve::ResolveError;
-use metalogic::store::StoreError;
+use metalogic::store::{Outage, StoreError};
 
 fn told(error: impl Into<anyhow::Error>) -> Failure {
     Failure::all_of(&error.into()).remove(0)
@@ -11,7 +11,7 @@ fn told(error: impl Into<anyhow::Error>) -> Failure {
 
 fn unavailable() -> StoreError {
     let source = "connection refused".into();
-    StoreError::Unavailable { key: "builds/x/app.zip".to_owned(), source }
+    StoreError::Unavailable { key: "builds/x/app.zip".to_owned(), outage: Outage::Plain, source }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What is special about S3: parts, broken connections, headers, and a service that says no.
 
 mod credentials;
+mod faults;
 mod killed;
 pub mod program;
 mod registry;
 mod settings;
 mod terms;
+mod wrong;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +17,7 @@ use futures::StreamExt as _;
 use metalogic::artifact::Digest;
 use metalogic::registry::Terms;
 use metalogic::store::s3::{Reach, S3Store, settle};
-use metalogic::store::{Body, Condition, Content, Key, Store, StoreError, Upload};
+use metalogic::store::{Body, Condition, Content, Denial, Key, Setting, Store, StoreError, Upload};
 
 use crate::conformance::{TempFile, artifact, commit, get, increment, matches, put, read, refused};
 use crate::fake::{Act, BUCKET, Fake, Fault};
@@ -74,24 +76,6 @@ async fn of_all_who_create_in_parts_at_once_one_wins() {
         assert_eq!(stands.metadata["sha256"], Digest::of(&stands.bytes).to_string());
     }
     assert_eq!(fake.uploads(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_part_that_fails_for_good_leaves_no_upload_and_no_object() {
-    let faults = [
-        Fault { about: vec!["PUT", "partNumber=2"], times: 99, act: error(500, INTERNAL) },
-        Fault { about: vec!["PUT", "partNumber=2"], times: 99, act: Act::Break },
-        Fault { about: vec!["POST", "uploadId="], times: 99, act: error(200, INTERNAL) },
-        Fault { about: vec!["POST", "uploadId="], times: 99, act: error(503, "") },
-    ];
-    let file = TempFile::with(&noise(LARGE));
-    for fault in faults {
-        let fake = Fake::start().await;
-        fake.fault(fault);
-        let put = fake.store("").put(&artifact(1, "a"), file.content(), file.attributes(), &Condition::Absent).await;
-        assert!(matches!(put, Err(StoreError::Unavailable { .. })), "{put:?}");
-        assert_eq!((fake.uploads_begun(), fake.uploads(), fake.keys().len()), (1, 0, 0));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,42 +204,6 @@ async fn a_download_never_joins_two_versions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flipped_bit_is_no_object() {
-    let fake = Fake::start().await;
-    let (store, key) = (arc(fake.store("")), Key::Metafile(commit(1)));
-    put(&store, &key, &noise(1000), &Condition::Absent).await.unwrap();
-    fake.fault(Fault { about: vec!["GET", "build_meta"], times: 2, act: Act::Flip });
-    assert!(matches!(store.get(&key, 1 << 20).await, Err(StoreError::Corrupt { .. })));
-    assert!(matches!(drain(&store, &key).await, Err(StoreError::Corrupt { .. })));
-    assert_eq!(get(&store, &key).await.unwrap().0, noise(1000));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_waited_for_beyond_the_timeout() {
-    let fake = Fake::start().await;
-    let (key, file) = (artifact(1, "cef.zip"), TempFile::with(&noise(LARGE)));
-    fake.plant(&key.to_string(), noise(1 << 20));
-    let store = arc(fake.store_with("", Duration::from_millis(900)));
-    fake.fault(Fault { about: vec!["GET", "cef.zip"], times: 1, act: Act::StandStill(1000) });
-    fake.fault(Fault { about: vec![], times: 999, act: Act::Silence });
-    let unavailable = |error: StoreError, since: Instant| {
-        assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
-        assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
-    };
-    let since = Instant::now();
-    unavailable(drain(&store, &key).await.unwrap_err(), since);
-    let since = Instant::now();
-    unavailable(store.list(commit(1)).await.unwrap_err(), since);
-    let since = Instant::now();
-    unavailable(put(&store, &key, b"x", &Condition::Absent).await.unwrap_err(), since);
-    let since = Instant::now();
-    unavailable(put(&store, &key, &vec![0; 30 << 20], &Condition::Absent).await.unwrap_err(), since);
-    let since = Instant::now();
-    let put = store.put(&key, file.content(), file.attributes(), &Condition::Absent).await;
-    unavailable(put.unwrap_err(), since);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn whoever_reads_without_hurry_is_waited_for() {
     let fake = Fake::start().await;
     let key = artifact(1, "a");
@@ -347,6 +295,23 @@ async fn a_copy_moves_no_bytes_through_this_process_however_many_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_no_reason_to_ask_again() {
+    let fake = Fake::start().await;
+    let key = artifact(1, "a");
+    let stranger = Reach { secret_key: "wrong".to_owned(), ..fake.reach() };
+    let stranger = S3Store::reached(BUCKET, "", Duration::from_secs(5), Terms::default(), stranger);
+    for told in [stranger.list(commit(1)).await.map(drop), stranger.head(&key).await.map(drop)] {
+        assert!(matches!(told, Err(StoreError::AccessDenied { denial: Denial::Secret, .. })), "{told:?}");
+    }
+    // What HEAD cannot tell, GET does.
+    assert_eq!(fake.requests().len(), 3);
+    let nobody = S3Store::reached("no-such-bucket", "", Duration::from_secs(5), Terms::default(), fake.reach());
+    let told = nobody.list(commit(1)).await.unwrap_err();
+    assert_eq!(told.to_string(), "the bucket of s3://no-such-bucket does not exist");
+    assert_eq!(fake.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_in_another_region_is_followed_once() {
     for status in [301, 307, 400] {
         let fake = Fake::start().await;
@@ -358,60 +323,9 @@ async fn a_bucket_in_another_region_is_followed_once() {
         put(&store, &artifact(1, "a"), b"x", &Condition::Absent).await.unwrap();
         fake.requests();
         fake.fault(Fault { about: vec![], times: 99, act: Act::Answer { status, headers, body } });
-        assert!(matches!(store.list(commit(1)).await, Err(StoreError::Other { .. })));
+        let told = store.list(commit(1)).await;
+        assert!(matches!(told, Err(StoreError::Configuration { setting: Setting::Region, .. })), "{told:?}");
         assert_eq!(fake.requests().len(), 1);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_service_refuses_is_told_as_what_it_is() {
-    let fake = Fake::start().await;
-    let key = artifact(1, "a");
-    let nobody = S3Store::reached("no-such-bucket", "", Duration::from_secs(5), Terms::default(), fake.reach());
-    let list = nobody.list(commit(1)).await.unwrap_err();
-    assert_eq!(list.to_string(), "the bucket no-such-bucket does not exist");
-    assert!(matches!(nobody.get(&key, 10).await, Err(StoreError::NotFound(_))));
-    assert!(matches!(put(&arc(nobody), &key, b"x", &Condition::Absent).await, Err(StoreError::NotFound(_))));
-
-    let stranger = Reach { secret_key: "wrong".to_owned(), ..fake.reach() };
-    let stranger = S3Store::reached(BUCKET, "", Duration::from_secs(5), Terms::default(), stranger);
-    assert!(matches!(stranger.list(commit(1)).await, Err(StoreError::AccessDenied { .. })));
-    assert!(matches!(stranger.head(&key).await, Err(StoreError::AccessDenied { .. })));
-
-    let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
-    fake.fault(Fault { about: vec!["GET"], times: 1, act: error(403, body) });
-    let Err(StoreError::AccessDenied { source, .. }) = fake.store("").get(&key, 10).await else { panic!() };
-    assert!(source.to_string().contains("missing or forbidden; s3:ListBucket tells them apart"), "{source}");
-    // A refusal is no reason to ask again.
-    assert_eq!(fake.requests().iter().filter(|line| line.starts_with("GET") && line.contains(BUCKET)).count(), 2);
-
-    let silent = Reach { endpoint: "http://127.0.0.1:9".to_owned(), ..fake.reach() };
-    let silent = S3Store::reached(BUCKET, "", Duration::from_secs(20), Terms::default(), silent);
-    assert!(matches!(silent.list(commit(1)).await, Err(StoreError::Unavailable { .. })));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_s3_has_no_absent_objects() {
-    let fake = Fake::start().await;
-    fake.fault(Fault { about: vec![], times: 99, act: error(404, "<!DOCTYPE html>\n<p>Not here") });
-    let (store, key) = (arc(fake.store("")), artifact(1, "a"));
-    let said = |error: StoreError| {
-        let StoreError::Other { source, .. } = error else { panic!("{error:?}") };
-        assert_eq!(source.to_string(), format!("the store answers 404, and not as S3 does (at {})", fake.endpoint));
-    };
-    said(store.get(&key, 10).await.unwrap_err());
-    said(store.list(commit(1)).await.unwrap_err());
-    said(put(&store, &key, b"x", &Condition::Absent).await.unwrap_err());
-    said(store.delete(&key).await.unwrap_err());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_put_is_no_success_after_an_error_in_its_answer() {
-    let fake = Fake::start().await;
-    fake.fault(Fault { about: vec!["PUT"], times: 99, act: error(200, INTERNAL) });
-    for condition in [Condition::Absent, Condition::None] {
-        let answer = put(&arc(fake.store("")), &artifact(1, "a"), b"x", &condition).await;
-        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
     }
 }
 

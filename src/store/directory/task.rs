@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::StoreError;
+use super::super::{Denial, Outage, StoreError};
 
 /// What the system says where whoever asks may not do this.
 const DENIED: [io::ErrorKind; 2] = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
@@ -45,9 +45,9 @@ impl Task {
         if kind == io::ErrorKind::NotFound {
             StoreError::NotFound(key)
         } else if DENIED.contains(&kind) {
-            StoreError::AccessDenied { key, source: error.into() }
+            StoreError::AccessDenied { key, denial: Denial::Plain, source: error.into() }
         } else if UNAVAILABLE.contains(&kind) {
-            StoreError::Unavailable { key, source: error.into() }
+            StoreError::Unavailable { key, outage: Outage::Plain, source: error.into() }
         } else {
             StoreError::Other { key, source: error.into() }
         }

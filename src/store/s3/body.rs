@@ -20,7 +20,7 @@ const PROGRESS: u64 = 1 << 20;
 pub(super) struct Reading {
     bucket: Arc<Bucket>,
     key: Key,
-    tag: Option<Tag>,
+    tag: Tag,
     /// Which bytes are still to come.
     left: Range<u64>,
     stream: ByteStream,
@@ -32,14 +32,13 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(bucket: Arc<Bucket>, key: Key, bytes: Range<u64>, answer: GetObjectOutput) -> Self {
-        let (tag, broke_at) = (answer.e_tag.map(Tag), bytes.start);
-        let (stream, since) = (answer.body, Instant::now());
+    pub(super) fn new(bucket: Arc<Bucket>, key: Key, bytes: Range<u64>, answer: GetObjectOutput, tag: Tag) -> Self {
+        let (stream, since, broke_at) = (answer.body, Instant::now(), bytes.start);
         Self { bucket, key, tag, left: bytes, stream, tries: 0, broke_at, since }
     }
 
     /// Returns the tag of the version that is read.
-    pub(super) fn tag(&self) -> Option<Tag> {
+    pub(super) fn tag(&self) -> Tag {
         self.tag.clone()
     }
 
@@ -81,12 +80,12 @@ impl Reading {
         }
         self.broke_at = at;
         self.tries += 1;
-        if self.tries > TRIES || self.tag.is_none() || self.since.elapsed() >= self.bucket.timeout {
-            return Err(self.error(Failed::without_answer(format!("broken off at byte {at}: {why}"))));
+        if self.tries > TRIES || self.since.elapsed() >= self.bucket.timeout {
+            return Err(self.error(Failed::broken(format!("broken off at byte {at}: {why}"))));
         }
         pause(self.tries).await;
-        match read::request(&self.bucket, &self.key, Some(&self.left), self.tag.as_ref()).await {
-            Ok(answer) => {
+        match read::request(&self.bucket, &self.key, Some(&self.left), Some(&self.tag)).await {
+            Ok((answer, _)) => {
                 let (bytes, _) = read::extent(&answer, at, true).map_err(|problem| self.corrupt(problem))?;
                 if bytes != self.left {
                     return Err(self.corrupt(format!("its store gives {bytes:?} for {:?}", self.left)));

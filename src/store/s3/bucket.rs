@@ -129,10 +129,12 @@ impl Bucket {
 
     /// Returns the error that a failure of something asked about a key or an address is.
     pub(super) fn error(&self, what: &str, failed: Failed) -> StoreError {
-        let access = self.first.get();
-        let endpoint = access.and_then(|access| access.endpoint.as_deref());
-        let proxy = access.and_then(|access| access.proxy.as_deref());
-        failed.at(endpoint).by(proxy).told(what, &self.root(), &self.name)
+        let place = self.first.get().map(|access| access.place(self.moved.get()));
+        let failed = match place {
+            Some(place) => failed.at(&place),
+            None => failed,
+        };
+        failed.told(what, &self.root())
     }
 }
 

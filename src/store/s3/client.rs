@@ -12,11 +12,14 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, Credentials, IdentityCache, Region, StalledStreamProtectionConfig};
 
 use super::Reach;
+use super::failed::Retries;
 use super::terms::OnEvery;
+use super::whole::Whole;
 use crate::registry::Terms;
 use connection::Connections;
 use proxies::Proxies;
@@ -41,8 +44,31 @@ pub(super) struct Access {
     pub(super) client: Client,
     /// Its URL, where it is not where AWS has it.
     pub(super) endpoint: Option<String>,
-    /// What the proxy is called that it is reached by, if it is reached by one.
-    pub(super) proxy: Option<String>,
+    /// What messages call the proxy by which it is reached.
+    proxy: Option<String>,
+}
+
+/// Says where a service is asked.
+pub(super) struct Place {
+    pub(super) words: String,
+    /// Whether it is by a proxy.
+    pub(super) proxied: bool,
+}
+
+impl Access {
+    /// Says where it is that the service is asked, which may by now be another region.
+    pub(super) fn place(&self, moved: Option<&Client>) -> Place {
+        let region = moved.unwrap_or(&self.client).config().region().map_or("", Region::as_ref);
+        let here = match &self.endpoint {
+            Some(endpoint) => format!("at {endpoint}"),
+            None => format!("in region {region}"),
+        };
+        let words = match &self.proxy {
+            Some(proxy) => format!("{here} by the proxy {proxy}"),
+            None => here,
+        };
+        Place { words, proxied: self.proxy.is_some() }
+    }
 }
 
 /// Makes the client.
@@ -53,6 +79,7 @@ pub(super) async fn build(timeout: Duration, reach: Option<Reach>, terms: &Terms
             let builder = Builder::new()
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(reach.region))
+                .retry_config(in_time(RetryConfig::standard(), timeout))
                 .credentials_provider(credentials);
             (builder, Some(reach.endpoint), None, true)
         }
@@ -68,10 +95,14 @@ pub(super) async fn build(timeout: Duration, reach: Option<Reach>, terms: &Terms
         }
     };
     let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALL.min(timeout)).build();
+    // That one service fails is no reason to try another one less often.
     let mut builder = builder
         .stalled_stream_protection(stalled)
         .timeout_config(timeouts(timeout))
+        .retry_classifier(Retries)
+        .retry_partition(RetryPartition::new(endpoint.clone().unwrap_or_default()))
         .force_path_style(path_style)
+        .interceptor(Whole)
         .interceptor(OnEvery::of(terms));
     builder.set_endpoint_url(endpoint.clone());
     Ok(Access { client: Client::from_conf(builder.build()), endpoint, proxy })
@@ -82,15 +113,22 @@ pub(super) fn in_region(client: &Client, region: String) -> Client {
     Client::from_conf(client.config().to_builder().region(Region::new(region)).build())
 }
 
+/// Keeps the pauses between the tries so short that the last try is over before the wait for all of them is: what it failed of is told
+/// then.
+fn in_time(retry: RetryConfig, timeout: Duration) -> RetryConfig {
+    let (first, longest) = (retry.initial_backoff().min(timeout / 16), retry.max_backoff().min(timeout / 8));
+    retry.with_initial_backoff(first).with_max_backoff(longest)
+}
+
 fn timeouts(timeout: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT.min(timeout)).build()
+    TimeoutConfig::builder().connect_timeout(CONNECT.min(timeout / 4)).build()
 }
 
 /// Joins the AWS settings of environment and profiles. The SDK's own way would ask the instance-metadata address for a region, and then
 /// for credentials: three seconds of silence on a machine that is no instance.
 async fn shared(settings: &Settings, connections: &Connections, timeout: Duration) -> Result<SdkConfig, SettingError> {
     let region = settings.region().await?.unwrap_or_else(|| Region::from_static(REGION));
-    let retry = settings.retry()?;
+    let retry = in_time(settings.retry()?, timeout);
     let shared = aws_config::defaults(BehaviorVersion::latest())
         .profile_name(settings.profile())
         .region(region.clone())
@@ -106,8 +144,8 @@ async fn shared(settings: &Settings, connections: &Connections, timeout: Duratio
         .with_retry_config(retry)
         .with_timeout_config(timeouts(timeout));
     let chain = credentials::chain(&config, connections, settings);
-    // A process that gives credentials may ask a person first.
-    let cache = IdentityCache::lazy().load_timeout(timeout).build();
+    // A process that gives credentials may ask a person first. But what gives none is told before the request is given up.
+    let cache = IdentityCache::lazy().load_timeout(timeout * 3 / 4).build();
     let builder = shared.into_builder().credentials_provider(SharedCredentialsProvider::new(chain));
     Ok(builder.identity_cache(cache).build())
 }

@@ -42,7 +42,7 @@ pub(super) async fn copy(bucket: &Arc<Bucket>, from: &Key, to: &Key) -> Result<(
 pub(super) struct Copied<'a> {
     from: &'a Key,
     size: u64,
-    tag: Option<Tag>,
+    tag: Tag,
 }
 
 impl Copied<'_> {
@@ -66,7 +66,7 @@ impl Copied<'_> {
             let copy = client.upload_part_copy().bucket(&bucket.name).key(&begun.object).upload_id(&begun.id);
             let copy = copy.part_number(number).copy_source(&source);
             let copy = copy.copy_source_range(format!("bytes={}-{}", range.start, range.end - 1));
-            copy.set_copy_source_if_match(self.tag.as_ref().map(|tag| tag.0.clone())).send()
+            copy.copy_source_if_match(&self.tag.0).send()
         };
         match bucket.ask(ask).await {
             Ok(answer) => multipart::part(number, answer.copy_part_result.and_then(|copied| copied.e_tag)),

@@ -1,41 +1,44 @@
 //! What the service or the SDK said when something was not done.
 
+mod answer;
+mod credentials;
+mod line;
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId as _;
 
-use super::client::SettingError;
-use crate::store::StoreError;
+use super::client::{Place, SettingError};
+use crate::store::{Denial, Outage, Setting, StoreError};
+use answer::Answer;
 
 /// Holds what is known of a failure, whatever was asked.
 #[derive(Debug)]
 pub(super) struct Failed {
-    nature: Nature,
+    reason: Reason,
     /// The status of the answer; zero where there was none.
     status: u16,
     /// S3's word for the error; empty where there was none, as in every answer to HEAD.
     code: String,
     /// The region that the bucket is in, where the answer says so.
     region: Option<String>,
+    /// Whether the answer has an id, as those of S3 have.
+    named: bool,
     words: String,
 }
 
+/// Says what someone can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Nature {
-    /// The service answered that it did not.
-    Answered,
-    /// There was no answer, or none that can be read.
-    Unanswered,
-    /// Nothing was sent, for want of credentials.
-    Credentials,
-    /// Nothing was sent, since it makes no sense.
-    Unsendable,
-    /// Nothing was sent, since a setting makes no sense.
-    Settings,
+enum Reason {
+    Denied(Denial),
+    Out(Outage),
+    Set(Setting),
+    Other,
 }
 
 /// Holds the words for a failure: the SDK's own repeat themselves.
@@ -53,57 +56,77 @@ impl Error for Words {}
 impl Failed {
     /// Takes what the SDK gives.
     pub(super) fn of<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E>) -> Self {
-        let raw = error.raw_response();
-        let status = raw.map_or(0, |answer| answer.status().as_u16());
-        let region = raw.and_then(|answer| answer.headers().get("x-amz-bucket-region")).map(str::to_owned);
-        let code = error.code().unwrap_or_default().to_owned();
-        if let Some(cause) = credentials(error) {
-            return Self { nature: Nature::Credentials, status, code, region, words: cause };
+        if let Some((setting, words)) = credentials::cause(error) {
+            return Self::unanswered(Reason::Set(setting), words);
         }
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "the SDK may add kinds, and each is an answer that did not come"
         )]
-        let (nature, words) = match error {
-            SdkError::ServiceError(_) => {
-                let request = raw.and_then(|answer| answer.request_id());
-                let said = answered(status, &code, error.message(), request);
-                // Only the answer to HEAD has no word for its error.
-                let foreign =
-                    code.is_empty() && raw.and_then(|answer| answer.body().bytes()).is_some_and(|b| !b.is_empty());
-                (Nature::Answered, if foreign { format!("{said}, and not as S3 does") } else { said })
+        match error {
+            SdkError::ServiceError(failure) => {
+                let request = failure.raw().request_id();
+                Self::answered(Answer::of(failure.raw(), error.code(), error.message(), request))
             }
-            SdkError::ConstructionFailure(_) => (Nature::Unsendable, chain(error)),
+            SdkError::ResponseError(failure) => {
+                let answer = Answer::of(failure.raw(), None, None, None);
+                if answer.is_foreign() && !answer::is_document(failure.raw()) {
+                    return Self::answered(answer);
+                }
+                Self::unanswered(Reason::Out(Outage::Plain), chain(error))
+            }
+            SdkError::ConstructionFailure(_) => Self::unanswered(Reason::Other, chain(error)),
             SdkError::DispatchFailure(failure) => {
-                let failure = failure.as_connector_error();
-                // What the connector cannot name is no matter of the line: an endpoint that is no URL, an answer that is not HTTP.
-                let hopeless = failure.is_some_and(|failure| failure.is_other() && failure.as_other().is_none());
-                let nature = if hopeless { Nature::Unsendable } else { Nature::Unanswered };
-                (nature, failure.and_then(Error::source).map_or_else(|| chain(error), chain))
+                let (reason, words) = failure
+                    .as_connector_error()
+                    .map_or_else(|| (Reason::Out(Outage::Plain), chain(error)), line::judge);
+                Self::unanswered(reason, words)
             }
-            _ => (Nature::Unanswered, chain(error)),
-        };
-        Self { nature, status, code, region, words }
+            _ => Self::unanswered(Reason::Out(Outage::Plain), chain(error)),
+        }
+    }
+
+    fn answered(answer: Answer<'_>) -> Self {
+        let (reason, words, named) = (answer.reason(), answer.words(), answer.request.is_some());
+        Self { reason, status: answer.status, code: answer.code.to_owned(), region: answer.region, named, words }
+    }
+
+    fn unanswered(reason: Reason, words: String) -> Self {
+        Self { reason, status: 0, code: String::new(), region: None, named: false, words }
     }
 
     /// Makes the failure of a request that no client can be made for.
     pub(super) fn of_settings(error: &SettingError) -> Self {
-        Self { nature: Nature::Settings, ..Self::without_answer(chain(error)) }
+        Self::unanswered(Reason::Set(Setting::Value), chain(error))
     }
 
     /// Makes the failure of a request that nothing has moved of for too long.
     pub(super) fn silent(timeout: Duration) -> Self {
-        Self::without_answer(format!("nothing has moved for {}", humantime::format_duration(timeout)))
+        let words = format!("nothing has moved for {}", humantime::format_duration(timeout));
+        Self::unanswered(Reason::Out(Outage::Stalled), words)
     }
 
-    /// Makes the failure of an answer that lacks what every S3 says.
+    /// Makes the failure of a connection that broke too often in the middle of an object.
+    pub(super) fn broken(words: String) -> Self {
+        let stalled = line::is_stalled(&words);
+        Self::unanswered(Reason::Out(if stalled { Outage::Stalled } else { Outage::Plain }), words)
+    }
+
+    /// Makes the failure of an answer that says it was done and lacks what every S3 says then.
     pub(super) fn without_answer(words: String) -> Self {
-        Self { nature: Nature::Unanswered, status: 0, code: String::new(), region: None, words }
+        Self::unanswered(Reason::Set(Setting::Endpoint), words)
+    }
+
+    /// Makes the failure of an answer whose status says that it has an object, and whose body says something else.
+    pub(super) fn in_body(body: &[u8]) -> Self {
+        let (code, message) = answer::spelled(body);
+        Self::answered(Answer::in_body(&code, &message, body))
     }
 
     /// Says that there is no object under the key. A bucket that does not exist is something else, and so is a page that was not found.
     pub(super) fn is_missing(&self) -> bool {
         matches!((self.status, self.code.as_str()), (404, "NoSuchKey" | "NotFound"))
+            && self.reason != Reason::Set(Setting::Endpoint)
     }
 
     /// Says that S3 has this word for the error.
@@ -127,91 +150,123 @@ impl Failed {
         self.status == 409 || matches!(self.code.as_str(), "ConditionalRequestConflict" | "NoSuchUpload")
     }
 
+    /// Says that it is a refusal in an answer without a body, which does not tell one reason from another.
+    pub(super) fn is_mute(&self) -> bool {
+        self.reason != Reason::Set(Setting::Endpoint)
+            && matches!(self.status, 400 | 403)
+            && matches!(self.code.as_str(), "" | "BadRequest" | "Forbidden")
+    }
+
+    /// Says that the next try may go well.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self.reason, Reason::Out(_))
+    }
+
     /// Returns the region that the bucket is in, where that is why it failed.
     pub(super) fn elsewhere(&self, asked: &str) -> Option<String> {
         let may_be_why = matches!(self.status, 301 | 307 | 400);
         self.region.clone().filter(|region| may_be_why && region != asked)
     }
 
-    /// Adds the proxy that was asked, where it may be why there is no answer.
-    pub(super) fn by(mut self, proxy: Option<&str>) -> Self {
-        if let Some(proxy) = proxy.filter(|_| self.nature != Nature::Credentials && self.code.is_empty()) {
-            self.words = format!("{} (by the proxy {proxy})", self.words);
+    /// Adds where it was asked, where that may be why there is no answer, or not the right one.
+    pub(super) fn at(mut self, place: &Place) -> Self {
+        if place.proxied {
+            self.reason = match (self.reason, self.status) {
+                (Reason::Out(Outage::Unreachable), _) => Reason::Out(Outage::Proxy),
+                // S3 has no such answers; those who keep others from going where they like do.
+                (Reason::Set(Setting::Endpoint), 401 | 403 | 511) => Reason::Set(Setting::Proxy),
+                (Reason::Denied(_), _) if self.code.is_empty() && !self.named => Reason::Set(Setting::Proxy),
+                (reason, _) => reason,
+            };
+        }
+        let of_place = match self.reason {
+            Reason::Denied(denial) => denial == Denial::Key,
+            Reason::Out(_) | Reason::Other => self.code.is_empty(),
+            Reason::Set(
+                Setting::Value | Setting::Credentials | Setting::Profile | Setting::Login | Setting::Provider,
+            ) => false,
+            Reason::Set(_) => true,
+        };
+        if of_place {
+            self.words = format!("{} ({})", self.words, place.words);
         }
         self
     }
 
-    /// Adds who was asked, where it is not AWS and that may be why there is no answer.
-    pub(super) fn at(mut self, endpoint: Option<&str>) -> Self {
-        let sent = !matches!(self.nature, Nature::Credentials | Nature::Settings);
-        let may_be_why = sent && self.code.is_empty();
-        if let Some(endpoint) = endpoint.filter(|_| may_be_why) {
-            self.words = format!("{} (at {endpoint})", self.words);
+    /// Says that it was to list, to read, to write or to delete that was refused.
+    fn refused(mut self, to: Denial) -> Self {
+        if self.reason == Reason::Denied(Denial::Plain) {
+            self.reason = Reason::Denied(to);
         }
         self
+    }
+
+    pub(super) fn of_listing(self) -> Self {
+        self.refused(Denial::Listing)
     }
 
     /// Explains a refusal to read an object, which may say no more than that it does not exist.
-    pub(super) fn of_reading(mut self) -> Self {
-        if self.status == 403 && matches!(self.code.as_str(), "" | "AccessDenied" | "Forbidden") {
-            self.words = format!("it is missing or forbidden; s3:ListBucket tells them apart ({})", self.words);
+    pub(super) fn of_reading(self) -> Self {
+        self.refused(Denial::Reading)
+    }
+
+    /// Explains a refusal to write, perhaps on a condition.
+    pub(super) fn of_writing(mut self, conditional: bool) -> Self {
+        if conditional && (self.status == 501 || self.code == "NotImplemented") {
+            self.reason = Reason::Set(Setting::Conditions);
         }
-        self
+        self.refused(Denial::Writing)
+    }
+
+    pub(super) fn of_deleting(self) -> Self {
+        self.refused(Denial::Deleting)
     }
 
     /// Returns the error that it is to whoever asked.
-    pub(super) fn told(self, what: &str, root: &str, bucket: &str) -> StoreError {
+    pub(super) fn told(self, what: &str, root: &str) -> StoreError {
         let (key, source) = (format!("{root}/{what}"), Box::new(Words(self.words)));
-        match (self.nature, self.status, self.code.as_str()) {
-            (Nature::Credentials, ..) => StoreError::Credentials { store: root.to_owned(), source },
-            (Nature::Settings, ..) => StoreError::Settings { store: root.to_owned(), source },
-            (Nature::Unsendable, ..) => StoreError::Other { key, source },
-            (Nature::Unanswered, ..) => StoreError::Unavailable { key, source },
-            (_, _, "NoSuchBucket") => StoreError::NotFound(format!("the bucket {bucket}")),
-            (_, 401 | 403, _) | (_, _, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => {
-                StoreError::AccessDenied { key, source }
-            }
-            (_, 409 | 429 | 500.., _)
-            | (
-                _,
-                _,
-                "InternalError"
-                | "SlowDown"
-                | "ServiceUnavailable"
-                | "RequestTimeout"
-                | "BadDigest"
-                | "IncompleteBody"
-                | "OperationAborted"
-                | "ConditionalRequestConflict"
-                | "NoSuchUpload",
-            ) => StoreError::Unavailable { key, source },
-            _ => StoreError::Other { key, source },
+        match self.reason {
+            Reason::Denied(denial) => StoreError::AccessDenied { key, denial, source },
+            Reason::Out(outage) => StoreError::Unavailable { key, outage, source },
+            Reason::Set(setting) => StoreError::Configuration { store: root.to_owned(), setting, source },
+            Reason::Other => StoreError::Other { key, source },
         }
     }
 }
 
-fn answered(status: u16, code: &str, message: Option<&str>, request: Option<&str>) -> String {
-    let said = match (code, message) {
-        ("", None) => format!("the store answers {status}"),
-        (code, None) => format!("the store answers {status} {code}"),
-        (code, Some(message)) => format!("the store answers {status} {code}: {}", message.trim_end_matches('.')),
-    };
-    request.map(|id| format!("{said} (request {id})")).unwrap_or(said)
+/// Says what is asked again, where the SDK would not do so or would do so in vain.
+#[derive(Debug)]
+pub(super) struct Retries;
+
+impl ClassifyRetry for Retries {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
+        let line = error.as_connector_error().is_some_and(line::is_hopeless);
+        let Some(raw) = context.response() else {
+            return if line { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated };
+        };
+        match raw.status().as_u16() {
+            429 => RetryAction::throttling_error(),
+            // A server that gives pages for what is asked of an S3 has no other; one that is overloaded may give one in its stead.
+            ..500 if answer::is_page(raw) => RetryAction::RetryForbidden,
+            400 | 403 if answer::may_pass(raw) => RetryAction::transient_error(),
+            // All was well, but the answer is not whole.
+            _ if error.is_interceptor_error() => RetryAction::transient_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "Retries"
+    }
 }
 
-/// Returns what a provider of credentials said, if that is why nothing was sent.
-fn credentials(error: &(dyn Error + 'static)) -> Option<String> {
-    let cause = causes(error).find(|cause| cause.is::<CredentialsError>())?;
-    let none = matches!(cause.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_)));
-    Some(if none {
-        "neither environment, profile, web identity, container nor instance gives any".to_owned()
-    } else {
-        chain(cause)
-    })
-}
-
+/// Returns an error and what lies below it. An error of the system hides the one that it was made of from whoever asks for its source.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+    })
 }
 
 /// Returns an error and its causes in one line, each said once.
@@ -223,5 +278,5 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
             words.push(said);
         }
     }
-    words.join(": ")
+    words.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
 }

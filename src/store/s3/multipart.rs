@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -24,6 +25,9 @@ pub(super) const PARTS: u64 = 10_000;
 
 /// How many parts of one object are under way at once.
 pub(super) const ABREAST: usize = 4;
+
+/// How long whoever failed to write waits for the upload to be put away: a service that is down says no more to that.
+const ABORT: Duration = Duration::from_secs(2);
 
 /// How many uploads of this process are neither completed nor put away.
 static OPEN: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
@@ -190,7 +194,8 @@ impl Begun {
             let create = create.set_storage_class(terms::class(&bucket.terms, key));
             create.set_content_type(content_type.clone()).cache_control(cache_control).send()
         };
-        let answer = bucket.ask(ask).await.map_err(|failed| bucket.error(&key.to_string(), failed))?;
+        let answer =
+            bucket.ask(ask).await.map_err(|failed| bucket.error(&key.to_string(), failed.of_writing(false)))?;
         let failed = || Failed::without_answer("the store begins an upload without an id".to_owned());
         let id = answer.upload_id.ok_or_else(|| bucket.error(&key.to_string(), failed()))?;
         Ok(Self { bucket: Arc::clone(bucket), object, id, open: Some(open) })
@@ -213,7 +218,7 @@ impl Begun {
                 client.abort_multipart_upload().bucket(&bucket.name).key(&object).upload_id(&id).send()
             };
             // The SDK has tried again already; what is left then is for the bucket's lifecycle rule.
-            drop(bucket.ask(ask).await);
+            drop(tokio::time::timeout(ABORT, bucket.ask(ask)).await);
             drop(open);
         };
         Some(Handle::try_current().ok()?.spawn(abort))

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use super::body::Reading;
-use super::bucket::Bucket;
+use super::bucket::{Bucket, TRIES, pause};
 use super::failed::Failed;
 use crate::address::Commit;
 use crate::metalogic::Listing;
@@ -32,7 +32,7 @@ pub(super) async fn list(bucket: &Bucket, commit: Commit) -> Result<Listing, Sto
             let page = client.list_objects_v2().bucket(&bucket.name).prefix(&prefix).delimiter("/");
             page.set_continuation_token(next.clone()).send()
         };
-        let page = bucket.ask(ask).await.map_err(|failed| bucket.error(&address, failed))?;
+        let page = bucket.ask(ask).await.map_err(|failed| bucket.error(&address, failed.of_listing()))?;
         for (key, size) in entries(&page) {
             let name = key.strip_prefix(&prefix);
             let name = name.ok_or_else(|| corrupt(format!("its listing has {key:?}, which does not lie there")))?;
@@ -56,17 +56,31 @@ fn entries(page: &ListObjectsV2Output) -> impl Iterator<Item = (&str, u64)> {
 }
 
 /// Returns what is known of an object, and its tag.
-pub(super) async fn head(bucket: &Bucket, key: &Key) -> Result<Option<(Object, Option<Tag>)>, StoreError> {
+pub(super) async fn head(bucket: &Bucket, key: &Key) -> Result<Option<(Object, Tag)>, StoreError> {
     let object = bucket.object(key);
-    match bucket.ask(|client| client.head_object().bucket(&bucket.name).key(&object).send()).await {
+    let ask = || bucket.ask(|client| client.head_object().bucket(&bucket.name).key(&object).send());
+    let mut answer = ask().await;
+    if answer.as_ref().is_err_and(Failed::is_mute) {
+        // An answer to HEAD has no body to say why it is a refusal. One to GET has, and what the SDK learns from it may mend HEAD.
+        answer = match request(bucket, key, Some(&(0..1)), None).await {
+            Err(failed) if !failed.is_beyond() => Err(failed),
+            Ok(_) | Err(_) => ask().await,
+        };
+    }
+    match answer {
         Err(failed) if failed.is_missing() => Ok(None),
         Err(failed) => Err(bucket.error(&key.to_string(), failed.of_reading())),
         Ok(answer) => {
             let attributes = attributes(|name| answer.metadata()?.get(name).map(String::as_str));
             let object = Object { size: length(answer.content_length()), attributes };
-            Ok(Some((object, answer.e_tag().map(|tag| Tag(tag.to_owned())))))
+            let tag = tagged(answer.e_tag).map_err(|failed| bucket.error(&key.to_string(), failed))?;
+            Ok(Some((object, tag)))
         }
     }
+}
+
+fn tagged(tag: Option<String>) -> Result<Tag, Failed> {
+    tag.map(Tag).ok_or_else(|| Failed::without_answer("the store gives the object without an ETag".to_owned()))
 }
 
 /// Reads a small object whole.
@@ -80,10 +94,7 @@ pub(super) async fn get(bucket: &Arc<Bucket>, key: &Key, largest: u64) -> Result
             return Err(StoreError::Corrupt { key: key.to_string(), problem });
         }
     };
-    let Some(tag) = reading.tag() else {
-        let failed = Failed::without_answer("the store gives the object without an ETag".to_owned());
-        return Err(bucket.error(&key.to_string(), failed));
-    };
+    let tag = reading.tag();
     if object.size > largest {
         return Err(StoreError::TooLarge { key: key.to_string(), size: object.size, largest, tag });
     }
@@ -136,7 +147,7 @@ async fn begin(
     key: &Key,
     range: Option<Range<u64>>,
 ) -> Result<Option<(Object, Reading)>, Beginning> {
-    let answer = match request(bucket, key, range.as_ref(), None).await {
+    let (answer, tag) = match request(bucket, key, range.as_ref(), None).await {
         Ok(answer) => answer,
         Err(failed) if failed.is_missing() => return Ok(None),
         Err(failed) if failed.is_beyond() => return Err(Beginning::Beyond),
@@ -146,11 +157,56 @@ async fn begin(
     let (bytes, size) = extent(&answer, start, range.is_some())
         .map_err(|problem| Beginning::Store(StoreError::Corrupt { key: key.to_string(), problem }))?;
     let attributes = attributes(|name| answer.metadata()?.get(name).map(String::as_str));
-    Ok(Some((Object { size, attributes }, Reading::new(Arc::clone(bucket), key.clone(), bytes, answer))))
+    Ok(Some((Object { size, attributes }, Reading::new(Arc::clone(bucket), key.clone(), bytes, answer, tag))))
 }
 
+/// Holds an answer that has an object's bytes, and the tag of their version.
+pub(super) type Answer = (GetObjectOutput, Tag);
+
+/// How many bytes of an answer that has no object are looked at.
+const WORDS: usize = 4 << 10;
+
 /// Asks for an object's bytes: for all of them, or for a range, and perhaps of one version alone.
+///
+/// Some services write an error where the object should be, and say that all is well. Such an answer has no tag.
 pub(super) async fn request(
+    bucket: &Bucket,
+    key: &Key,
+    range: Option<&Range<u64>>,
+    tag: Option<&Tag>,
+) -> Result<Answer, Failed> {
+    let mut attempt = 1;
+    loop {
+        let mut answer = request_once(bucket, key, range, tag).await?;
+        if let Some(tag) = answer.e_tag.take() {
+            return Ok((answer, Tag(tag)));
+        }
+        let failed = instead(bucket, answer).await;
+        if !failed.may_pass() || attempt == TRIES {
+            return Err(failed);
+        }
+        pause(attempt).await;
+        attempt += 1;
+    }
+}
+
+/// Returns what an answer says that has no object.
+async fn instead(bucket: &Bucket, mut answer: GetObjectOutput) -> Failed {
+    let mut body = Vec::new();
+    let reading = async {
+        while let Ok(Some(piece)) = answer.body.try_next().await {
+            body.extend_from_slice(&piece);
+            if body.len() >= WORDS {
+                break;
+            }
+        }
+    };
+    // As much as comes is enough.
+    drop(tokio::time::timeout(bucket.timeout, reading).await);
+    Failed::in_body(&body)
+}
+
+async fn request_once(
     bucket: &Bucket,
     key: &Key,
     range: Option<&Range<u64>>,
@@ -178,11 +234,15 @@ pub(super) fn extent(answer: &GetObjectOutput, start: u64, ranged: bool) -> Resu
     }
     let told = answer.content_range().ok_or("its store gives the whole for a range")?;
     let parts = told.strip_prefix("bytes ").and_then(|told| told.split_once('/'));
-    let parts =
-        parts.and_then(|(range, size)| Some((range.split_once('-')?.0.parse::<u64>().ok()?, size.parse().ok()?)));
+    let parts = parts.and_then(|(range, size)| {
+        let (first, last) = range.split_once('-')?;
+        Some((first.parse::<u64>().ok()?..last.parse::<u64>().ok()?.checked_add(1)?, size.parse().ok()?))
+    });
     match parts {
-        Some((first, size)) if first == start && start.checked_add(length).is_some_and(|end| end <= size) => {
-            Ok((start..start + length, size))
+        Some((range, size))
+            if range.start == start && range.end.checked_sub(start) == Some(length) && range.end <= size =>
+        {
+            Ok((range, size))
         }
         _ => Err(format!("its store gives {told} for a range from {start}")),
     }

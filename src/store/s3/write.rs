@@ -113,7 +113,7 @@ pub(super) async fn judge(
         return Err(lost());
     }
     if !failed.is_contended() {
-        return Err(bucket.error(&key.to_string(), failed));
+        return Err(bucket.error(&key.to_string(), failed.of_writing(conditional)));
     }
     if !conditional {
         return Ok(failed);
@@ -121,7 +121,7 @@ pub(super) async fn judge(
     // A conflict of two writers does not say which of them wrote, if either did.
     let holds = match (read::head(bucket, key).await?, condition) {
         (None, Condition::Absent) | (_, Condition::None) => true,
-        (Some((_, stands)), Condition::Matches(tag)) => stands.as_ref() == Some(tag),
+        (Some((_, stands)), Condition::Matches(tag)) => stands == *tag,
         (Some(_), Condition::Absent) | (None, Condition::Matches(_)) => false,
     };
     if holds { Ok(failed) } else { Err(lost()) }
@@ -133,7 +133,7 @@ pub(super) async fn delete(bucket: &Bucket, key: &Key) -> Result<(), StoreError>
     match bucket.ask(|client| client.delete_object().bucket(&bucket.name).key(&object).send()).await {
         Ok(_) => Ok(()),
         Err(failed) if failed.is_missing() => Ok(()),
-        Err(failed) => Err(bucket.error(&key.to_string(), failed)),
+        Err(failed) => Err(bucket.error(&key.to_string(), failed.of_deleting())),
     }
 }
 

@@ -35,10 +35,17 @@ impl Authority {
 
     /// Puts a server with a certificate for some names before a plain one.
     pub async fn before(&self, target: &str, names: &[&str]) -> Front {
+        self.before_until(target, names, 4096).await
+    }
+
+    /// Does so with a certificate that ends with a year.
+    pub async fn before_until(&self, target: &str, names: &[&str], year: i32) -> Front {
         let target: SocketAddr = target.split("://").last().unwrap().parse().unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
         let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::stream;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
+use hyper::header::CONTENT_LENGTH;
 use hyper::http::response::Parts;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
@@ -41,6 +42,10 @@ pub enum Act {
     Hesitate(usize, Duration),
     /// One bit of the answer's body is another.
     Flip,
+    /// One bit of the request's body is another.
+    FlipRequest,
+    /// The answer's body ends after so many bytes, and its head says that it does.
+    Shorten(usize),
     /// The request's body is read slowly: its first MiBs at four a second.
     Crawl,
     /// It is done, but the answer takes a while.
@@ -126,11 +131,16 @@ impl Wire {
         }
         let request = match fault {
             Some(Act::Crawl) => crawl(request).await?,
+            Some(Act::FlipRequest) => {
+                let (parts, body) = request.into_parts();
+                let bytes = body.collect().await.map_err(|_| broken())?.to_bytes();
+                Request::from_parts(parts, Body::from(flipped(&bytes)))
+            }
             _ => request.map(Body::from),
         };
         let response = self.service.call(request).await.map_err(|_| broken())?;
-        let (parts, body) = match fault {
-            None | Some(Act::Crawl) => return Ok(response),
+        let (mut parts, body) = match fault {
+            None | Some(Act::Crawl | Act::FlipRequest) => return Ok(response),
             Some(Act::Slow) => {
                 tokio::time::sleep(Duration::from_millis(1500)).await;
                 return Ok(response);
@@ -163,12 +173,11 @@ impl Wire {
                 let pieces = futures::StreamExt::chain(stream::iter([frame(bytes.slice(..at))]), stream::pending());
                 Body::http_body_unsync(StreamBody::new(pieces))
             }
-            _ => {
-                let mut bytes = bytes.to_vec();
-                let middle = bytes.len() / 2;
-                bytes[middle] ^= 1;
-                Body::from(Bytes::from(bytes))
+            Some(Act::Shorten(at)) => {
+                parts.headers.remove(CONTENT_LENGTH);
+                Body::from(bytes.slice(..at))
             }
+            _ => Body::from(flipped(&bytes)),
         };
         Ok(Response::from_parts(parts, body))
     }
@@ -179,6 +188,13 @@ fn signer(request: &Request<Incoming>) -> String {
     let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let key = signed.split("Credential=").nth(1).unwrap_or_default();
     key.split('/').next().unwrap_or_default().to_owned()
+}
+
+fn flipped(bytes: &Bytes) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bytes.into()
 }
 
 /// Reads a request's body without hurry.

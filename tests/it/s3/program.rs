@@ -185,7 +185,7 @@ async fn each_failure_of_s3_has_its_exit_code() {
     team.sandbox.write("out/app.zip", "bytes");
     let cases = [
         (error(403, DENIED), 9),
-        (error(404, NO_BUCKET), 3),
+        (error(404, NO_BUCKET), 12),
         (error(400, EXPIRED), 9),
         (error(500, INTERNAL), 10),
         (error(503, ""), 10),
@@ -201,6 +201,32 @@ async fn each_failure_of_s3_has_its_exit_code() {
         team.fake.mend();
     }
     assert_eq!(team.fake.keys().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_that_fails_leaves_no_file_behind() {
+    const DENIED: &str = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    let team = Team::new().await;
+    team.sandbox.write("out/app.zip", noise(5000));
+    team.done(&["publish", "../out/app.zip"]);
+    let cases = [
+        (Act::Cut(10), 10),
+        (Act::StandStill(1000), 10),
+        (Act::Flip, 8),
+        (Act::Shorten(1000), 8),
+        (error(403, DENIED), 9),
+        (error(200, INTERNAL), 10),
+    ];
+    for (act, code) in cases {
+        team.fake.fault(Fault { about: vec!["GET", "app.zip"], times: 9999, act: act.clone() });
+        let ran = team.run(&["--timeout", "2s", "fetch", "app.zip", "-o", "../in"]);
+        assert_eq!(ran.code, Some(code), "{act:?}: {ran}");
+        let left = if team.sandbox.path("in").exists() { team.sandbox.tree("in") } else { Vec::new() };
+        assert_eq!(left, Vec::<String>::new(), "{act:?}");
+        team.fake.mend();
+    }
+    team.done(&["fetch", "app.zip", "-o", "../in"]);
+    assert!(std::fs::read(team.sandbox.path("in/app.zip")).unwrap() == noise(5000));
 }
 
 #[cfg(unix)]

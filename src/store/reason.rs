@@ -1,0 +1,119 @@
+//! Why a store refuses, does not answer or cannot be asked: one reason for each thing that someone can do about it.
+
+/// Says why a store refuses something to whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denial {
+    /// They may not do it.
+    Plain,
+    /// They may not list what is there.
+    Listing,
+    /// They may not read it, or it is not there: the store does not tell.
+    Reading,
+    /// They may not write.
+    Writing,
+    /// They may not delete.
+    Deleting,
+    /// What says who they are is no longer valid.
+    Expired,
+    /// What says who they are was never valid, or belongs to another key.
+    Token,
+    /// The store does not know their key.
+    Key,
+    /// They do not have the secret of their key.
+    Secret,
+}
+
+impl Denial {
+    pub(super) fn of(self, what: &str) -> String {
+        match self {
+            Self::Plain | Self::Listing | Self::Writing | Self::Deleting => format!("access to {what} is denied"),
+            Self::Reading => format!("{what} is missing or forbidden"),
+            Self::Expired => format!("access to {what} is denied: the credentials have expired"),
+            Self::Token => format!("access to {what} is denied: the session token is not valid"),
+            Self::Key => format!("access to {what} is denied: the store does not know the access key"),
+            Self::Secret => format!("access to {what} is denied: the secret is not that of the access key"),
+        }
+    }
+}
+
+/// Says why a store gives no answer that is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// It fails, or connections to it do.
+    Plain,
+    /// It is asked more often than it wants to be.
+    Throttled,
+    /// It is there and says nothing more.
+    Stalled,
+    /// There is no way to it.
+    Unreachable,
+    /// There is no way to the proxy before it.
+    Proxy,
+}
+
+impl Outage {
+    pub(super) fn of(self, what: &str) -> String {
+        match self {
+            Self::Plain | Self::Unreachable => format!("{what} cannot be reached"),
+            Self::Throttled => format!("{what} cannot be had now: the store is asked too often"),
+            Self::Stalled => format!("{what} is waited for in vain"),
+            Self::Proxy => format!("{what} cannot be reached by the proxy"),
+        }
+    }
+}
+
+/// Names the setting that is wrong when a store cannot be asked, or when what is asked is no store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// One that says how it is reached makes no sense.
+    Value,
+    /// There are no credentials.
+    Credentials,
+    /// The profile that should have them is not there or not whole.
+    Profile,
+    /// They come with a login, which is over.
+    Login,
+    /// They come from something that fails.
+    Provider,
+    /// There is no such bucket.
+    Bucket,
+    /// The bucket is in another region.
+    Region,
+    /// What answers is no store.
+    Endpoint,
+    /// It is asked by TLS and speaks without.
+    Encryption,
+    /// Nobody who is trusted vouches for it.
+    Authority,
+    /// Its certificate is not valid at this time.
+    Validity,
+    /// Its certificate is that of somebody else.
+    Name,
+    /// The clock of this machine is wrong.
+    Clock,
+    /// The proxy does not let it be asked.
+    Proxy,
+    /// It does not know the conditions without which nothing is written.
+    Conditions,
+}
+
+impl Setting {
+    pub(super) fn of(self, store: &str) -> String {
+        match self {
+            Self::Value => format!("the settings for {store} are wrong"),
+            Self::Credentials | Self::Profile | Self::Login | Self::Provider => {
+                format!("no credentials for {store} could be had")
+            }
+            Self::Bucket => format!("the bucket of {store} does not exist"),
+            Self::Region => format!("the bucket of {store} is in another region"),
+            Self::Endpoint => format!("what answers for {store} is no S3"),
+            Self::Encryption => format!("what answers for {store} does not speak TLS"),
+            Self::Authority => format!("the certificate that answers for {store} is not trusted"),
+            Self::Validity => format!("the certificate that answers for {store} is not valid now"),
+            Self::Name => format!("the certificate that answers for {store} is for another name"),
+            Self::Clock => format!("{store} refuses what comes from a machine whose clock is wrong"),
+            Self::Proxy => format!("the proxy does not let {store} be asked"),
+            Self::Conditions => format!("{store} cannot be written to: it does not know conditional writes"),
+        }
+    }
+}
