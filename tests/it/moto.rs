@@ -88,10 +88,12 @@ impl Team {
     }
 
     /// Returns every key below the prefix, as boto3 lists them.
+    /// Returns every key in the bucket, but for that of the object with which conditions are tried.
     fn keys(&self) -> Vec<String> {
         let listed = self.moto.boto("list_objects_v2", json!({"Bucket": self.bucket}));
         let contents = listed["Contents"].as_array().cloned().unwrap_or_default();
-        contents.iter().map(|object| object["Key"].as_str().unwrap().to_owned()).collect()
+        let keys = contents.iter().map(|object| object["Key"].as_str().unwrap().to_owned());
+        keys.filter(|key| !key.ends_with("builds/.conditions")).collect()
     }
 
     fn object(&self, key: &str) -> Value {
