@@ -401,7 +401,9 @@ impl Told {
     fn of(fault: &'static str, asked: Asked, once: Option<Failure>, forever: Option<Failure>) -> Self {
         let once = match (once, &forever) {
             (None, _) => "done".to_owned(),
-            (once, forever) if once == *forever => "the same".to_owned(),
+            (Some(once), Some(forever)) if (once.kind, &once.message) == (forever.kind, &forever.message) => {
+                "the same".to_owned()
+            }
             (Some(once), _) => format!("{}: {}", once.kind.code(), once.message),
         };
         let (code, message, hint) = forever.map_or((0, "done".to_owned(), String::new()), |failure| {
