@@ -51,7 +51,7 @@ impl Twins {
     fn git(&self, arguments: &[&str]) -> String {
         let [one, other] = self.both().map(|sandbox| sandbox.git("repo", arguments).trim().to_owned());
         assert_eq!(one, other, "both have the same commits");
-        one + "\n"
+        one
     }
 
     fn commit(&self, message: &str) -> String {

@@ -304,7 +304,7 @@ fn a_bucket_that_is_gone_is_named_and_nothing_is_called_done() {
         &["fetch", "-o", "../got"],
     ] {
         let ran = team.run(arguments);
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""), "{ran}");
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(12), ""), "{ran}");
         assert!(ran.stderr.contains("gone") && ran.stderr.contains("does not exist"), "{ran}");
     }
     let made = team.moto.try_boto("head_bucket", json!({"Bucket": team.bucket}));

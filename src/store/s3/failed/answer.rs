@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 
 use super::Reason;
@@ -180,7 +181,9 @@ pub(super) fn is_page(raw: &HttpResponse) -> bool {
         begun.is_some_and(|begun| begun.eq_ignore_ascii_case(with))
     };
     let body = String::from_utf8_lossy(raw.body().bytes().unwrap_or_default());
-    begins(kind, "text/html") || begins(&body, "<!doctype html") || begins(&body, "<html")
+    let page = begins(kind, "text/html") || begins(&body, "<!doctype html") || begins(&body, "<html");
+    // Some services that speak as S3 does give their answers to HEAD the type of a page, and an id as S3 does.
+    page && raw.request_id().is_none()
 }
 
 /// Says that an answer has a document as S3 writes them, or at least the beginning of one.
