@@ -104,8 +104,8 @@ impl Setting {
             Self::Credentials | Self::Profile | Self::Login | Self::Provider => {
                 format!("no credentials for {store} could be had")
             }
-            Self::Bucket => format!("the bucket of {store} does not exist"),
-            Self::Region => format!("the bucket of {store} is in another region"),
+            Self::Bucket => format!("the bucket {store} does not exist"),
+            Self::Region => format!("the bucket {store} is in another region"),
             Self::Endpoint => format!("what answers for {store} is no S3"),
             Self::Encryption => format!("what answers for {store} does not speak TLS"),
             Self::Authority => format!("the certificate that answers for {store} is not trusted"),

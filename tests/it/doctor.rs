@@ -8,6 +8,7 @@ use metalogic::address::Commit;
 use metalogic::doctor::{self, Check, DoctorError, Outcome};
 use metalogic::metalogic::Listing;
 use metalogic::store::memory::MemoryStore;
+use metalogic::store::s3::{Lifecycle, Survey, Uploads, Versioning};
 use metalogic::store::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
 use s3s::dto::{
     AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
@@ -388,5 +389,33 @@ async fn the_memory_store_passes() {
     let store = MemoryStore::default();
     for finding in doctor::probe(&store).await {
         assert!(matches!(finding.outcome, Outcome::Fine(_)), "{finding:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_off_is_told_with_its_way() {
+    for (ahead, told) in [
+        (Some(0), "the clock is that of the store"),
+        (Some(-60), "the clock is that of the store"),
+        (Some(61), "the clock is 1m 1s ahead of the store's"),
+        (Some(-3600), "the clock is 1h behind the store's"),
+        (None, "the store does not tell the time"),
+    ] {
+        let survey = Survey {
+            endpoint: None,
+            region: REGION.to_owned(),
+            bucket_region: None,
+            ahead,
+            uploads: Ok(Uploads { count: 0, more: false, oldest: None }),
+            lifecycle: Ok(Lifecycle::default()),
+            versioning: Ok(Versioning::Off),
+            open_to_public: Ok(Vec::new()),
+        };
+        let findings = doctor::of_bucket(&survey);
+        let clock = findings.into_iter().find(|finding| finding.check == Check::Clock).unwrap();
+        let (Outcome::Fine(said) | Outcome::Doubtful { said, .. } | Outcome::Unknown(said)) = clock.outcome else {
+            panic!("a clock is never wrong by itself")
+        };
+        assert_eq!(said, told);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::fake::{BUCKET, Fault};
+use crate::fake::{ACCESS_KEY, BUCKET, Fault, SECRET_KEY};
 use crate::s3::program::Team;
 use crate::s3::{LARGE, error, noise};
 
@@ -134,4 +134,37 @@ fn a_pattern_covers_what_it_should() {
     assert!(!covers("a/*", "b/a") && !covers("a/*/z", "a/b") && !covers("a", "ab"));
     assert_eq!(asked("PUT /b/k?x-id=PutObject").unwrap().0, "s3:PutObject");
     assert_eq!(asked("DELETE /b/k?uploadId=1").unwrap().0, "s3:AbortMultipartUpload");
+}
+
+/// Deploy tooling may have nothing but curl. The service looks at signatures closely, unlike others that are made for tests.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_readme_says_of_curl_fetches_an_artifact() {
+    if std::process::Command::new("curl").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "curl is missing");
+        println!("skipped: there is no curl");
+        return;
+    }
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let script =
+        readme.split("```sh\n").find(|block| block.starts_with("get() {")).unwrap().split("```").next().unwrap();
+    let team = Team::new().await;
+    team.sandbox.write("out/app.zip", "the app");
+    team.done(&["publish", "../out/app.zip"]);
+    let commit = team.sandbox.git("repo", &["rev-parse", "HEAD"]).trim().to_owned();
+    let script = script
+        .replace("https://acme-artifacts.s3.eu-north-1.amazonaws.com", &format!("$ENDPOINT/{BUCKET}/team%20builds"))
+        // Not every machine has jq.
+        .replace("$(jq -r '.artifacts[\"app.zip\"]' build_meta.json)", "$COMMIT");
+    assert!(!script.contains("amazonaws") && !script.contains("jq"), "{script}");
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .current_dir(team.sandbox.path(""))
+        .args(["-c", &script]);
+    shell.env("ENDPOINT", &team.fake.endpoint).env("COMMIT", &commit);
+    let output = shell.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(team.sandbox.read("app.zip"), "the app");
+    assert!(team.sandbox.read("build_meta.json").contains(&commit));
 }

@@ -307,7 +307,7 @@ async fn a_refusal_is_no_reason_to_ask_again() {
     assert_eq!(fake.requests().len(), 3);
     let nobody = S3Store::reached("no-such-bucket", "", Duration::from_secs(5), Terms::default(), fake.reach());
     let told = nobody.list(commit(1)).await.unwrap_err();
-    assert_eq!(told.to_string(), "the bucket of s3://no-such-bucket does not exist");
+    assert_eq!(told.to_string(), "the bucket s3://no-such-bucket does not exist");
     assert_eq!(fake.requests().len(), 1);
 }
 

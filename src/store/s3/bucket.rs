@@ -134,7 +134,7 @@ impl Bucket {
             Some(place) => failed.at(&place),
             None => failed,
         };
-        failed.told(what, &self.root())
+        failed.told(what, &self.root(), &self.name)
     }
 }
 

@@ -223,11 +223,14 @@ impl Failed {
     }
 
     /// Returns the error that it is to whoever asked.
-    pub(super) fn told(self, what: &str, root: &str) -> StoreError {
+    pub(super) fn told(self, what: &str, root: &str, bucket: &str) -> StoreError {
         let (key, source) = (format!("{root}/{what}"), Box::new(Words(self.words)));
         match self.reason {
             Reason::Denied(denial) => StoreError::AccessDenied { key, denial, source },
             Reason::Out(outage) => StoreError::Unavailable { key, outage, source },
+            Reason::Set(setting @ (Setting::Bucket | Setting::Region)) => {
+                StoreError::Configuration { store: format!("s3://{bucket}"), setting, source }
+            }
             Reason::Set(setting) => StoreError::Configuration { store: root.to_owned(), setting, source },
             Reason::Other => StoreError::Other { key, source },
         }

@@ -193,7 +193,7 @@ fn refusals() -> Vec<Row> {
                 "404 NoSuchBucket",
                 error(404, said!("NoSuchBucket")),
                 EVERY,
-                Fails(12, "the bucket of s3://dev-bucket does not exist"),
+                Fails(12, "the bucket s3://dev-bucket does not exist"),
             ),
             // An answer to HEAD has no word for it, and each other request tells.
             &[(Head, Done, Done)],
