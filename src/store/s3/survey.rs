@@ -8,7 +8,10 @@ use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule, TransitionStorageClass};
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, ExpirationStatus, LifecycleRule, PublicAccessBlockConfiguration as Block,
+    TransitionStorageClass,
+};
 use futures::join;
 
 use super::bucket::Bucket;
@@ -233,10 +236,10 @@ async fn open_to_public(bucket: &Bucket) -> Result<Vec<&'static str>, StoreError
     };
     let set = answer.public_access_block_configuration();
     let on = [
-        set.and_then(|set| set.block_public_acls()),
-        set.and_then(|set| set.ignore_public_acls()),
-        set.and_then(|set| set.block_public_policy()),
-        set.and_then(|set| set.restrict_public_buckets()),
+        set.and_then(Block::block_public_acls),
+        set.and_then(Block::ignore_public_acls),
+        set.and_then(Block::block_public_policy),
+        set.and_then(Block::restrict_public_buckets),
     ];
     Ok(ALL.into_iter().zip(on).filter(|(_, on)| *on != Some(true)).map(|(name, _)| name).collect())
 }
