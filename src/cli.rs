@@ -174,6 +174,7 @@ fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
             result = dispatch(session, command) => result,
             ended = ended() => Err(ended.into()),
         };
+        drop(tokio::time::timeout(LAST_MOMENTS, session.close()).await);
         // What is left of an upload when the time is up, the bucket's lifecycle rule ends.
         drop(tokio::time::timeout(LAST_MOMENTS, s3::settle()).await);
         result

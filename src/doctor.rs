@@ -3,10 +3,12 @@
 mod bucket;
 mod probe;
 
-use crate::store::StoreError;
+use std::time::Duration;
 
-pub use bucket::of_bucket;
-pub use probe::{probe, read};
+use crate::store::{Setting, StoreError};
+
+pub use bucket::{of_bucket, unanswered};
+pub use probe::{late, probe, read, remove};
 
 /// Says what was tested and what came of it.
 #[derive(Debug)]
@@ -120,6 +122,9 @@ pub enum DoctorError {
     /// What stands is not what the winner wrote.
     #[error("an object reads back with other bytes than those that were put")]
     Altered,
+    /// The time ran out.
+    #[error("this was not answered within {}", humantime::format_duration(*.0))]
+    Late(Duration),
     /// A listing does not show an object that was put before.
     #[error("a listing does not show an object that was put before it")]
     Unlisted,
@@ -132,6 +137,20 @@ impl Finding {
 }
 
 impl Outcome {
+    /// Says whether a store that answered so may have more to tell of itself.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        match self {
+            Self::Wrong(DoctorError::Store(StoreError::AccessDenied { denial, .. })) => !denial.is_of_identity(),
+            // How far off the clock is, and where the bucket is, is what there is to find out then.
+            Self::Wrong(DoctorError::Store(StoreError::Configuration { setting, .. })) => {
+                matches!(setting, Setting::Clock | Setting::Region)
+            }
+            Self::Wrong(_) => false,
+            Self::Fine(_) | Self::Doubtful { .. } | Self::Unknown(_) => true,
+        }
+    }
+
     fn fine(said: impl Into<String>) -> Self {
         Self::Fine(said.into())
     }

@@ -52,6 +52,16 @@ pub struct UsageError {
     pub hint: Option<String>,
 }
 
+/// Says that checks failed, each of which was told already.
+#[derive(Debug, thiserror::Error)]
+#[error("{} {checks}", if checks.contains(',') { "these checks failed:" } else { "this check failed:" })]
+pub struct ChecksFailed {
+    /// Their names.
+    pub checks: String,
+    /// What kind they are together.
+    pub kind: Kind,
+}
+
 /// Says that a local file that a command writes is there already.
 #[derive(Debug, thiserror::Error)]
 #[error("{} exists already and stays as it is", .0.display())]
@@ -128,6 +138,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, edit))
         .or_else(|| of(error, exists))
         .or_else(|| of(error, doctor))
+        .or_else(|| of(error, |failed: &ChecksFailed| plain(failed.kind)))
         .or_else(|| of(error, ended))
 }
 
@@ -439,6 +450,9 @@ fn doctor(error: &DoctorError) -> Verdict {
     match error {
         DoctorError::Store(source) => store(source),
         DoctorError::Ignored { .. } | DoctorError::Raced { .. } => advised(Kind::Configuration, unfit),
+        DoctorError::Late(_) => {
+            advised(Kind::Unavailable, "give it longer with --timeout, or ask again when the store is quicker")
+        }
         DoctorError::Altered => advised(Kind::Integrity, "trust nothing that lies there"),
         DoctorError::Unlisted => advised(
             Kind::Configuration,

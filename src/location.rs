@@ -57,6 +57,9 @@ pub enum LocationError {
     /// The URL of a file names none.
     #[error("no file is named: write the file's own name too, as s3://BUCKET/artifacts.toml")]
     NoFile,
+    /// The file would lie at a commit's address, where nothing lies but artifacts and the metafile.
+    #[error("no registry lies at a commit's address")]
+    AtAnAddress,
 }
 
 /// Holds the name of one file: a single segment of a key or a path.
@@ -130,8 +133,12 @@ impl Location {
     /// Parts a file's location into where the file lies and its name.
     ///
     /// # Errors
-    /// [`LocationError::NoFile`] for a bucket, the root directory, or what has a name that is no text.
+    /// [`LocationError::NoFile`] for a bucket, the root directory, or what has a name that is no text;
+    /// [`LocationError::AtAnAddress`] for what would be taken for an artifact or a metafile.
     pub fn part(&self) -> Result<(Self, FileName), LocationError> {
+        if self.is_at_an_address() {
+            return Err(LocationError::AtAnAddress);
+        }
         match self {
             Self::S3 { bucket, prefix } => {
                 let (above, name) = prefix.rsplit_once('/').unwrap_or(("", prefix));
@@ -145,6 +152,14 @@ impl Location {
         }
     }
 
+    /// Says whether it lies in a bucket at what could be a commit's address in some store.
+    fn is_at_an_address(&self) -> bool {
+        let Self::S3 { prefix, .. } = self else { return false };
+        let segments: Vec<&str> = prefix.split('/').collect();
+        let id = |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        segments.windows(2).any(|pair| matches!(pair, [builds, commit] if *builds == "builds" && id(commit)))
+    }
+
     /// Reads what follows `s3://` (source of the bucket's rules: "General purpose bucket naming rules").
     fn s3(rest: &str) -> Result<Self, LocationError> {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -153,7 +168,7 @@ impl Location {
         if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(allowed) || edges {
             return Err(LocationError::Bucket(bucket.to_owned()));
         }
-        let prefix = prefix.trim_matches('/');
+        let prefix = prefix.trim_end_matches('/');
         let bad = |segment: &str| matches!(segment, "" | "." | "..") || segment.contains(char::is_control);
         if !prefix.is_empty() && prefix.split('/').any(bad) {
             return Err(LocationError::Prefix(prefix.to_owned()));

@@ -1,10 +1,10 @@
 //! What every command has at hand, and the two streams that it answers on.
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::{Either, select};
+use futures::future::{BoxFuture, Either, join_all, select};
 use futures::pin_mut;
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use crate::store::{Guarantees, Store};
 use crate::world::World;
 
 /// How long a command that has done its work waits for the store's answer whether it keeps conditions.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Holds what a command works with.
 pub(crate) struct Session {
@@ -31,6 +31,7 @@ pub(crate) struct Session {
     pub(crate) report: Arc<Report>,
     pub(crate) json: bool,
     observer: Arc<dyn Observer>,
+    closing: Mutex<Vec<BoxFuture<'static, ()>>>,
 }
 
 /// Holds the ports of a command that needs a store.
@@ -42,7 +43,18 @@ pub(crate) struct Ports {
 impl Session {
     pub(crate) fn new(config: Config, report: Arc<Report>, json: bool) -> Self {
         let observer: Arc<dyn Observer> = report.clone();
-        Self { config, report, json, observer }
+        Self { config, report, json, observer, closing: Mutex::default() }
+    }
+
+    /// Has something done when the run ends, however it ends.
+    pub(crate) fn at_the_end(&self, act: impl Future<Output = ()> + Send + 'static) {
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(act));
+    }
+
+    /// Does what is to be done when the run ends.
+    pub(crate) async fn close(&self) {
+        let acts = std::mem::take(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner));
+        join_all(acts).await;
     }
 
     /// Opens the store and history; says so where nobody configured a store.
@@ -80,8 +92,15 @@ impl Session {
             return act.await;
         }
         let warn = async {
-            // Where nothing can be told, what is written meets the same trouble and tells it.
-            let Ok(kept) = store.guarantees().await else { return };
+            let kept = match store.guarantees().await {
+                Ok(kept) => kept,
+                // What is written meets the same trouble and tells it, unless it is that this alone may not be tried.
+                Err(error) => {
+                    let root = store.root();
+                    self.report.detail(&format!("whether {root} heeds the conditions of writes is not known: {error}"));
+                    return;
+                }
+            };
             let unkept: &[&str] = match kept {
                 Guarantees { create_only: true, compare_and_swap: true } => return,
                 Guarantees { create_only: false, compare_and_swap: true } => &["create-only puts"],
@@ -98,7 +117,7 @@ impl Session {
         pin_mut!(act, warn);
         match select(act, warn).await {
             Either::Left((done, warning)) => {
-                drop(tokio::time::timeout(GRACE, warning).await);
+                drop(tokio::time::timeout(GRACE.min(self.config.limits().timeout), warning).await);
                 done
             }
             Either::Right(((), act)) => act.await,
@@ -108,7 +127,12 @@ impl Session {
     /// Does what writes a registry, with the same warning where it lies in a store.
     pub(crate) async fn sharing<T>(&self, home: &Home, dry_run: bool, act: impl Future<Output = T>) -> T {
         match home {
-            Home::Stored { store, .. } => self.writing(&**store, dry_run, act).await,
+            Home::Stored { store, .. } => {
+                // What is tried leaves an object, and only a store has a place for it: not any prefix that a registry lies below.
+                let configured = self.config.store().await.ok().map(|(store, _)| store);
+                let tried = configured.filter(|configured| configured.root().starts_with("s3://"));
+                self.writing(&*tried.unwrap_or_else(|| Arc::clone(store)), dry_run, act).await
+            }
             Home::Local { .. } => act.await,
         }
     }

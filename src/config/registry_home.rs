@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::registry_file::{File, pointed_place, read_local};
 use super::{Config, ConfigError, REGISTRY_FILE, StorePlace, direct};
-use crate::location::Location;
+use crate::location::{Location, LocationError};
 use crate::registry::{ProjectName, Registry};
 use crate::share::Home;
 use crate::store::Key;
@@ -97,6 +97,11 @@ impl Config {
         let wrong =
             |source| ConfigError::Location { setting: "the registry".to_owned(), value: name.to_owned(), source };
         if let Location::Local(path) = place
+            && is_at_an_address(&direct(path))
+        {
+            return Err(wrong(LocationError::AtAnAddress));
+        }
+        if let Location::Local(path) = place
             && !path.parent().is_some_and(DirectoryStore::is_one)
         {
             return Ok(Home::Local { path: direct(path), name: name.to_owned() });
@@ -109,4 +114,12 @@ impl Config {
         let terms = self.own_terms(&above)?.unwrap_or_default();
         Ok(Home::Stored { store: self.open(&above, &terms)?, key: Key::Registry(file) })
     }
+}
+
+/// Says whether a path is that of an artifact or a metafile in a directory that is a store.
+fn is_at_an_address(path: &Path) -> bool {
+    let builds = path.ancestors().nth(2);
+    builds.is_some_and(|builds| {
+        builds.file_name().is_some_and(|name| name == "builds") && builds.parent().is_some_and(DirectoryStore::is_one)
+    })
 }

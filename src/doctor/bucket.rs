@@ -4,8 +4,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::{Check, Finding, Outcome};
-use crate::store::StoreError;
 use crate::store::s3::{Deed, Lifecycle, Rule, Survey, Uploads, Versioning};
+use crate::store::{Setting, StoreError};
 
 /// How far off the clock may be, in seconds, before it is worth a word. S3 refuses what is signed a quarter of an hour off.
 const CLOCK: u64 = 60;
@@ -13,8 +13,8 @@ const CLOCK: u64 = 60;
 /// How old an upload is before it is taken for one that was left over.
 const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is told of a setting that S3 alone has.
-const TOO_LONG: &str =
+/// What a bucket needs so that no upload is left over for long.
+const ABORTING: &str =
     "the rule AbortIncompleteMultipartUpload puts away what is left over: its parts are paid for and never seen";
 
 /// Says what follows from how a bucket is set up.
@@ -56,10 +56,24 @@ pub fn of_bucket(survey: &Survey) -> Vec<Finding> {
     ]
 }
 
+/// Says that a bucket did not tell in time how it is set up.
+#[must_use]
+pub fn unanswered() -> Vec<Finding> {
+    let checks =
+        [Check::Clock, Check::Region, Check::Uploads, Check::Lifecycle, Check::Versioning, Check::PublicAccess];
+    let silent = |check| Finding::new(check, Outcome::Unknown("this was not answered in time".to_owned()));
+    checks.map(silent).into()
+}
+
 /// Says why something is not known. None of it is needed to publish, so none of it is an error.
 fn why(error: &StoreError, action: &str) -> String {
-    if matches!(error, StoreError::AccessDenied { .. }) {
+    if let StoreError::AccessDenied { denial, .. } = error
+        && !denial.is_of_identity()
+    {
         return format!("{action} is not granted");
+    }
+    if matches!(error, StoreError::Configuration { setting: Setting::Endpoint, .. }) {
+        return "the store does not answer as S3 does".to_owned();
     }
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let words: Vec<String> = causes.map(ToString::to_string).collect();
@@ -101,13 +115,13 @@ fn uploads(found: &Uploads, aborts: bool) -> Outcome {
             "the rule will put them away; `aws s3api list-multipart-uploads` lists them",
         )
     } else {
-        ("no rule would put away what is left over", TOO_LONG)
+        ("no rule would put away what is left over", ABORTING)
     };
     match found.oldest {
         Some(oldest) if oldest > LEFT_OVER => {
             let days = oldest.as_secs() / (24 * 60 * 60);
             Outcome::doubtful(
-                format!("uploads below builds/ that never ended: {count}, the oldest {days} days old"),
+                format!("uploads below builds/ that never ended: {count}, the oldest begun {days} days ago"),
                 advice,
             )
         }
@@ -133,7 +147,7 @@ fn lifecycle(found: &Lifecycle) -> Outcome {
 fn versioning(found: Versioning) -> Outcome {
     Outcome::fine(match found {
         Versioning::On => {
-            "old versions are kept: what is deleted can be had back, and every write of a metafile keeps the one before it"
+            "old versions are kept, of these tests too: what is deleted can be had back, and every write of a metafile keeps the one before it"
         }
         Versioning::Suspended => "old versions are kept no more: what is deleted now is gone",
         Versioning::Off => "old versions are not kept: what is deleted is gone",

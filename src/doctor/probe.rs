@@ -1,5 +1,7 @@
 //! Tries what writers do, on objects that are there for nothing else.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::future::join_all;
 
@@ -7,6 +9,18 @@ use super::{Check, DoctorError, Finding, Outcome};
 use crate::address::Commit;
 use crate::artifact::Name;
 use crate::store::{Attributes, Condition, Content, Key, Store, StoreError, Tag};
+
+/// The checks in the order in which they are made.
+const ORDER: [Check; 8] = [
+    Check::List,
+    Check::Put,
+    Check::Get,
+    Check::Listing,
+    Check::CreateOnly,
+    Check::CreateOnlyParts,
+    Check::CompareAndSwap,
+    Check::Removal,
+];
 
 /// How many writers write at once.
 const WRITERS: usize = 8;
@@ -18,29 +32,22 @@ const ROUNDS: usize = 3;
 const SIZE: usize = 64 << 10;
 
 /// Tests whether a store can be read, and changes nothing.
-pub async fn read(store: &dyn Store) -> Vec<Finding> {
-    let listed = store.list(commit()).await.map(|_| "addresses can be listed".to_owned());
-    let unreached = matches!(&listed, Err(error) if !matches!(error, StoreError::AccessDenied { .. }));
-    let mut findings = vec![Finding::new(Check::List, listed.into())];
-    if !unreached {
+pub async fn read(store: &dyn Store, findings: &mut Vec<Finding>) {
+    if reach(store, findings).await {
         let got = store.get(&Key::Metafile(commit()), 1).await.map(|_| "objects can be read".to_owned());
         findings.push(Finding::new(Check::Get, got.into()));
     }
-    findings
 }
 
-/// Tests whether a store does what writers need. It must be a store in which nothing else lies; nothing is left in it, unless
-/// that is told.
-pub async fn probe(store: &dyn Store) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut tell = |check, outcome| findings.push(Finding::new(check, outcome));
-    let listed = store.list(commit()).await;
-    let unreached = matches!(&listed, Err(error) if !matches!(error, StoreError::AccessDenied { .. }));
-    tell(Check::List, listed.map(|_| "addresses can be listed".to_owned()).into());
-    if unreached {
-        return findings;
+/// Tests whether a store does what writers need. Everything is written `apart`, which must be a store of its own in which nothing else
+/// lies, and is removed again.
+pub async fn probe(store: &dyn Store, apart: &dyn Store, findings: &mut Vec<Finding>) {
+    if !reach(store, findings).await {
+        return;
     }
-    let first = put(store, &object("first"), body(0), Condition::Absent).await;
+    let mut tell = |check, outcome| findings.push(Finding::new(check, outcome));
+    let first = put(apart, &object("first"), body(0), Condition::Absent).await;
+    let denied = matches!(first, Err(StoreError::AccessDenied { .. }));
     let refused = first.is_err();
     tell(Check::Put, first.map(|_| "objects can be put".to_owned()).into());
     if refused {
@@ -48,15 +55,37 @@ pub async fn probe(store: &dyn Store) -> Vec<Finding> {
         for check in [Check::Get, Check::Listing, Check::CreateOnly, Check::CreateOnlyParts, Check::CompareAndSwap] {
             tell(check, Outcome::Unknown(why.to_owned()));
         }
-        return findings;
+        // It may have been put all the same, and only the answer was lost.
+        if !denied {
+            tell(Check::Removal, remove(apart).await);
+        }
+        return;
     }
-    tell(Check::Get, get(store).await.into());
-    tell(Check::Listing, listing(store).await.into());
-    tell(Check::CreateOnly, create_only(store).await.into());
-    tell(Check::CreateOnlyParts, create_only_parts(store).await.into());
-    tell(Check::CompareAndSwap, compare_and_swap(store).await.into());
-    tell(Check::Removal, remove(store).await);
-    findings
+    tell(Check::Get, get(apart).await.into());
+    tell(Check::Listing, listing(apart).await.into());
+    tell(Check::CreateOnly, create_only(apart).await.into());
+    tell(Check::CreateOnlyParts, create_only_parts(apart).await.into());
+    tell(Check::CompareAndSwap, compare_and_swap(apart).await.into());
+    tell(Check::Removal, remove(apart).await);
+}
+
+/// Lists an address; says whether there is any sense in asking for more.
+async fn reach(store: &dyn Store, findings: &mut Vec<Finding>) -> bool {
+    let listed = store.list(commit()).await;
+    let more = match &listed {
+        Ok(_) => true,
+        Err(StoreError::AccessDenied { denial, .. }) => !denial.is_of_identity(),
+        Err(_) => false,
+    };
+    findings.push(Finding::new(Check::List, listed.map(|_| "addresses can be listed".to_owned()).into()));
+    more
+}
+
+/// Tells that the time ran out while the next check was under way.
+pub fn late(limit: Duration, findings: &mut Vec<Finding>) {
+    let told = |check: &&Check| !findings.iter().any(|finding| finding.check == **check);
+    let next = ORDER.iter().find(told).copied().unwrap_or(Check::Removal);
+    findings.push(Finding::new(next, Outcome::Wrong(DoctorError::Late(limit))));
 }
 
 async fn get(store: &dyn Store) -> Result<String, DoctorError> {
@@ -138,22 +167,19 @@ async fn race(
 }
 
 /// Removes all that the tests may have put.
-async fn remove(store: &dyn Store) -> Outcome {
+pub async fn remove(store: &dyn Store) -> Outcome {
     let rounds = |word: &'static str| (0..ROUNDS).map(move |round| object(&format!("{word}-{round}")));
     let keys: Vec<Key> =
         [object("first"), Key::Metafile(commit())].into_iter().chain(rounds("listed")).chain(rounds("raced")).collect();
     let refused = join_all(keys.iter().map(|key| store.delete(key))).await.into_iter().find_map(Result::err);
+    let stay = format!("up to {} small objects of these tests stay below {}", keys.len(), store.root());
     match refused {
-        None => Outcome::fine("nothing of these tests is left"),
+        None => Outcome::fine("what these tests put is deleted"),
         Some(StoreError::AccessDenied { .. }) => Outcome::doubtful(
-            format!(
-                "up to {} small objects of these tests stay below {}: these credentials may delete nothing",
-                keys.len(),
-                store.root()
-            ),
+            format!("{stay}: these credentials may delete nothing"),
             "publishing needs no s3:DeleteObject; granted below builds/.doctor/ alone, it lets the doctor tidy up",
         ),
-        Some(error) => Outcome::Wrong(error.into()),
+        Some(error) => Outcome::doubtful(format!("{stay}: {error}"), "delete them when the store answers again"),
     }
 }
 

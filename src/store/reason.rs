@@ -24,6 +24,15 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// Says whether it is about who asks, so that nothing else is granted either.
+    #[must_use]
+    pub fn is_of_identity(self) -> bool {
+        match self {
+            Self::Expired | Self::Token | Self::Key | Self::Secret => true,
+            Self::Plain | Self::Listing | Self::Reading | Self::Writing | Self::Deleting => false,
+        }
+    }
+
     pub(super) fn of(self, what: &str) -> String {
         match self {
             Self::Plain | Self::Listing | Self::Writing | Self::Deleting => format!("access to {what} is denied"),

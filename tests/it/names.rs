@@ -212,7 +212,14 @@ fn a_file_lies_somewhere_under_one_name_and_what_names_none_is_refused() {
     assert_eq!(parted("s3://dev/some/where else/a+b%.toml"), is("s3://dev/some/where else", "a+b%.toml"));
     assert_eq!(parted("../x.toml"), is("file:///base/..", "x.toml"));
     assert_eq!(parted("file:///srv/a%20b.toml"), is("file:///srv", "a b.toml"));
-    for text in ["s3://dev", "s3://dev/", "s3://dev//", "s3://dev/some/where/"] {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    for text in [format!("s3://dev/builds/{commit}/a.zip"), format!("s3://dev/x/builds/{commit}/build_meta.json")] {
+        let place = Location::parse(&text, base).unwrap();
+        assert_eq!(place.part().unwrap_err(), LocationError::AtAnAddress, "{text}");
+    }
+    assert!(Location::parse("s3://dev/builds/a.toml", base).unwrap().part().is_ok());
+    assert!(matches!(Location::parse("s3://dev//x", base), Err(LocationError::Prefix(_))));
+    for text in ["s3://dev", "s3://dev/", "s3://dev/some/where/"] {
         assert_eq!(Location::parse_file(text, base), Err(LocationError::NoFile), "{text}");
     }
     for text in ["/", "/srv/.."] {

@@ -154,7 +154,7 @@ async fn what_the_readme_says_of_curl_fetches_an_artifact() {
     let script = script
         .replace("https://acme-artifacts.s3.eu-north-1.amazonaws.com", &format!("$ENDPOINT/{BUCKET}/team%20builds"))
         // Not every machine has jq.
-        .replace("$(jq -r '.artifacts[\"app.zip\"]' build_meta.json)", "$COMMIT");
+        .replace("$(jq -er '.artifacts[\"app.zip\"]' build_meta.json)", "$COMMIT");
     assert!(!script.contains("amazonaws") && !script.contains("jq"), "{script}");
     let mut shell = std::process::Command::new("sh");
     shell

@@ -140,6 +140,7 @@ fn the_table_of_objects_is_the_keys_of_the_objects() {
             "fetch" => vec!["fetch", "-o", "../got"],
             "init" => vec!["init", "--dry-run"],
             "registry add" => vec!["registry", "add", "new.zip"],
+            "registry push" => vec!["registry", "push", "--store", "../shared"],
             "completions" => vec!["completions", "bash"],
             plain => plain.split(' ').collect(),
         }

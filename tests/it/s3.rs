@@ -143,7 +143,7 @@ async fn a_put_that_nobody_waits_for_any_more_leaves_no_upload() {
     }
 }
 
-async fn wait_for(condition: impl Fn() -> bool) {
+pub async fn wait_for(condition: impl Fn() -> bool) {
     for _ in 0..200 {
         if condition() {
             return;

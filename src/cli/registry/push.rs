@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// The registry file [default: artifacts.toml at the top of the repository]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Replace the version that has this tag, whatever it registers; `none` where there is none yet
+    /// Replace the version that has this tag, whatever it registers; `none` where there is none yet. Equal bytes are success in any case
     #[arg(long, value_name = "TAG", value_parser = expected)]
     expect: Option<Expected>,
     /// Say what would be, and write nothing
@@ -39,6 +39,13 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         return Err(ShareError::Points(draft.name).into());
     }
     let (home, store) = session.config.shared_home(&draft.path).await?;
+    if store.as_ref().is_some_and(|place| place.embedded) {
+        let hint = Some(
+            "name a store with --store, METALOGIC_STORE or [store] url, or another place with --registry".to_owned(),
+        );
+        let message = "no store is configured, and what is pushed to this machine's own nobody shares".to_owned();
+        return Err(UsageError { message, hint }.into());
+    }
     if let Some(place) = &store {
         session.tell_of(place);
     }
@@ -63,7 +70,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let artifacts = registry.all_names().len();
     session.report.log(match (pushed.written, pushed.differs) {
         (true, _) => "pushed",
-        (false, true) => "not written by this run",
+        (false, true) => "would be pushed",
         (false, false) => "the same stands there already",
     });
     if let Some(tag) = &pushed.tag {

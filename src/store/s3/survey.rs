@@ -186,7 +186,9 @@ fn concerns(rule: &LifecycleRule, builds: &str) -> bool {
         .filter()
         .is_some_and(|filter| filter.tag().is_some() || filter.and().is_some_and(|and| !and.tags().is_empty()));
     let prefix = prefix(rule).unwrap_or_default();
-    !tagged && (builds.starts_with(&prefix) || prefix.starts_with(builds))
+    // What begins with a full stop is no address.
+    let below = prefix.strip_prefix(builds).is_some_and(|rest| !rest.starts_with('.'));
+    !tagged && (builds.starts_with(&prefix) || below)
 }
 
 fn prefix(rule: &LifecycleRule) -> Option<String> {
@@ -200,6 +202,7 @@ fn prefix(rule: &LifecycleRule) -> Option<String> {
 fn deeds(rule: &LifecycleRule) -> Vec<Rule> {
     let name = rule.id().unwrap_or("without a name").to_owned();
     let when = |days: Option<i32>, date: Option<&DateTime>| match (days, date) {
+        (Some(1), _) => Some("a day after they were put".to_owned()),
         (Some(days), _) => Some(format!("{days} days after they were put")),
         (None, Some(date)) => date.fmt(DateTimeFormat::DateTime).ok().map(|date| format!("from {date}")),
         (None, None) => None,
