@@ -51,7 +51,7 @@ impl<'a> Answer<'a> {
             None => foreign.then(|| said(body)),
         };
         let clock = header("date").and_then(Clock::read);
-        let region = header("x-amz-bucket-region").map(str::to_owned);
+        let region = header("x-amz-bucket-region").or_else(|| region_in(body)).map(str::to_owned);
         let status = raw.status().as_u16();
         Self { status, code: code.unwrap_or_default(), region, message, request, page, clock }
     }
@@ -93,7 +93,9 @@ impl<'a> Answer<'a> {
             (_, "InvalidToken") => Reason::Denied(Denial::Token),
             (_, "InvalidAccessKeyId") => Reason::Denied(Denial::Key),
             (_, "SignatureDoesNotMatch") => Reason::Denied(Denial::Secret),
-            (_, "AuthorizationHeaderMalformed") if !self.message.is_some_and(|said| said.contains("region")) => {
+            (_, "AuthorizationHeaderMalformed")
+                if self.region.is_none() && !self.message.is_some_and(|said| said.contains("region")) =>
+            {
                 Reason::Denied(Denial::Key)
             }
             (
@@ -184,6 +186,14 @@ pub(super) fn is_page(raw: &HttpResponse) -> bool {
     let page = begins(kind, "text/html") || begins(&body, "<!doctype html") || begins(&body, "<html");
     // Some services that speak as S3 does give their answers to HEAD the type of a page, and an id as S3 does.
     page && raw.request_id().is_none()
+}
+
+/// Returns the region that an error's document names.
+fn region_in(body: &[u8]) -> Option<&str> {
+    let (_, rest) = std::str::from_utf8(body).ok()?.split_once("<Region>")?;
+    let (region, _) = rest.split_once("</Region>")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (!region.is_empty() && region.chars().all(plain)).then_some(region)
 }
 
 /// Says that an answer has a document as S3 writes them, or at least the beginning of one.
