@@ -153,9 +153,12 @@ async fn of_store(session: &Session, place: &StorePlace, store: &dyn Store, dry_
     let Ok(apart) = session.config.open(&place.location.below(&below), &place.terms) else { return Vec::new() };
     let tidied = Arc::new(AtomicBool::new(dry_run));
     let directory = match &place.location {
-        // What was not there before is not left behind either.
-        Location::Local(root) if !root.join("builds").exists() => Some((root.join(&below), root.clone())),
-        Location::Local(root) => Some((root.join(&below), root.join("builds/.doctor"))),
+        Location::Local(root) => {
+            // What was not there before is not left behind either, and what was stays, be it empty.
+            let made = [root.clone(), root.join("builds"), root.join("builds/.doctor")];
+            let top = made.into_iter().find(|directory| !directory.exists());
+            Some((root.join(&below), top.unwrap_or_else(|| root.join(&below))))
+        }
         Location::S3 { .. } => None,
     };
     session.at_the_end(tidy(Arc::clone(&apart), Arc::clone(&tidied), directory));

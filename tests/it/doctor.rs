@@ -366,9 +366,11 @@ async fn a_bucket_is_described_as_its_keepers_have_set_it_up() {
 
 #[test]
 fn a_directory_passes_and_is_as_it_was() {
-    for stood in [false, true] {
+    for (stood, empty) in [(false, false), (true, false), (true, true)] {
         let sandbox = Sandbox::with_repository();
-        if stood {
+        if empty {
+            std::fs::create_dir(sandbox.path("store")).unwrap();
+        } else if stood {
             sandbox.done(&["-q", "stub", "--store", "../store"]);
         }
         sandbox.write("keep", "");
