@@ -10,18 +10,6 @@ use crate::address::Commit;
 use crate::artifact::Name;
 use crate::store::{Attributes, Condition, Content, Key, Store, StoreError, Tag};
 
-/// The checks in the order in which they are made.
-const ORDER: [Check; 8] = [
-    Check::List,
-    Check::Put,
-    Check::Get,
-    Check::Listing,
-    Check::CreateOnly,
-    Check::CreateOnlyParts,
-    Check::CompareAndSwap,
-    Check::Removal,
-];
-
 /// How many writers write at once.
 const WRITERS: usize = 8;
 
@@ -84,7 +72,8 @@ async fn reach(store: &dyn Store, findings: &mut Vec<Finding>) -> bool {
 /// Tells that the time ran out while the next check was under way.
 pub fn late(limit: Duration, findings: &mut Vec<Finding>) {
     let told = |check: &&Check| !findings.iter().any(|finding| finding.check == **check);
-    let next = ORDER.iter().find(told).copied().unwrap_or(Check::Removal);
+    let next =
+        Check::ALL.iter().skip_while(|check| **check != Check::List).find(told).copied().unwrap_or(Check::Removal);
     findings.push(Finding::new(next, Outcome::Wrong(DoctorError::Late(limit))));
 }
 
