@@ -9,7 +9,7 @@ use metalogic::doctor::{self, Check, DoctorError, Outcome};
 use metalogic::metalogic::Listing;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::s3::{Lifecycle, Survey, Uploads, Versioning};
-use metalogic::store::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
+use metalogic::store::{Attributes, Body, Condition, Content, Denial, Guarantees, Key, Object, Store, StoreError, Tag};
 use s3s::dto::{
     AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
     Transition, TransitionStorageClass,
@@ -488,6 +488,30 @@ async fn the_memory_store_passes() {
     }
 }
 
+fn sound() -> Survey {
+    Survey {
+        endpoint: None,
+        region: REGION.to_owned(),
+        bucket_region: None,
+        ahead: Some(0),
+        uploads: Ok(Uploads { count: 0, more: false, oldest: None }),
+        lifecycle: Ok(Lifecycle::default()),
+        versioning: Ok(Versioning::Off),
+        open_to_public: Ok(Vec::new()),
+    }
+}
+
+#[test]
+fn a_login_that_ends_half_way_is_not_taken_for_what_is_not_granted() {
+    for (denial, granted) in [(Denial::Expired, true), (Denial::Plain, false)] {
+        let denied = StoreError::AccessDenied { key: "k".to_owned(), denial, source: "it is over".into() };
+        let findings = doctor::of_bucket(&Survey { versioning: Err(denied), ..sound() });
+        let told = findings.into_iter().find(|finding| finding.check == Check::Versioning).unwrap();
+        let Outcome::Unknown(why) = told.outcome else { panic!("it is not known") };
+        assert_eq!(why, if granted { "it is over" } else { "s3:GetBucketVersioning is not granted" });
+    }
+}
+
 #[test]
 fn a_clock_that_is_off_is_told_with_its_way() {
     for (ahead, told) in [
@@ -497,16 +521,7 @@ fn a_clock_that_is_off_is_told_with_its_way() {
         (Some(-3600), "the clock is 1h behind the store's"),
         (None, "the store does not tell the time"),
     ] {
-        let survey = Survey {
-            endpoint: None,
-            region: REGION.to_owned(),
-            bucket_region: None,
-            ahead,
-            uploads: Ok(Uploads { count: 0, more: false, oldest: None }),
-            lifecycle: Ok(Lifecycle::default()),
-            versioning: Ok(Versioning::Off),
-            open_to_public: Ok(Vec::new()),
-        };
+        let survey = Survey { ahead, ..sound() };
         let findings = doctor::of_bucket(&survey);
         let clock = findings.into_iter().find(|finding| finding.check == Check::Clock).unwrap();
         let (Outcome::Fine(said) | Outcome::Doubtful { said, .. } | Outcome::Unknown(said)) = clock.outcome else {
