@@ -18,6 +18,7 @@ pub mod metalogic;
 pub mod ancestry;
 pub mod catalog;
 pub mod event;
+pub mod hook;
 pub mod store;
 // Floor 5, leaves: local files, git and, below `store`, the stores.
 pub mod files;
