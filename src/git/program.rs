@@ -109,7 +109,7 @@ impl Program {
     }
 
     /// Prepares a child with a fixed set-up. It has the rest of the environment, so that `GIT_DIR` and its like hold.
-    fn command(&self, verb: &str) -> Command {
+    pub(super) fn command(&self, verb: &str) -> Command {
         let mut command = Command::new("git");
         command.arg("--no-replace-objects").arg("-C").arg(&self.directory).arg(verb);
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
@@ -213,12 +213,15 @@ fn run(command: &mut Command) -> Result<Output, ProgramError> {
     command.output().map_err(not_started)
 }
 
-fn succeed(command: &mut Command) -> Result<Vec<u8>, ProgramError> {
-    let output = run(command)?;
+pub(super) fn succeed(command: &mut Command) -> Result<Vec<u8>, ProgramError> {
+    succeeded(run(command)?)
+}
+
+pub(super) fn succeeded(output: Output) -> Result<Vec<u8>, ProgramError> {
     if output.status.success() { Ok(output.stdout) } else { Err(failed(complaint(&output))) }
 }
 
-fn not_started(error: io::Error) -> ProgramError {
+pub(super) fn not_started(error: io::Error) -> ProgramError {
     if error.kind() == io::ErrorKind::NotFound { ProgramError::Absent } else { ProgramError::Failed(error.into()) }
 }
 

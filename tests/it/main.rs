@@ -43,3 +43,4 @@ mod repositories;
 mod s3;
 mod sandbox;
 mod sharing;
+mod stubs;
