@@ -17,6 +17,9 @@ pub use queue::{Job, Turn, Waiting};
 /// The directory's name in git's common directory.
 const DIRECTORY: &str = "metalogic-hooks";
 
+/// How many ways to mend it by hand a line of the log has at most, the newest.
+const MENDED: usize = 20;
+
 /// The size in bytes from which the log begins anew; the one before it is kept. So all of it has at most about twice this.
 const FULL: u64 = 128 << 10;
 
@@ -87,7 +90,8 @@ impl Journal {
             std::fs::rename(&log, self.directory.join("log.before"))?;
         }
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let mut line = serde_json::to_vec(&Entry { at, ..entry.clone() })?;
+        let by_hand = entry.by_hand.iter().skip(entry.by_hand.len().saturating_sub(MENDED)).cloned().collect();
+        let mut line = serde_json::to_vec(&Entry { at, by_hand, ..entry.clone() })?;
         line.push(b'\n');
         // In one piece, so that lines of processes that write at once stay whole.
         OpenOptions::new().create(true).append(true).open(&log)?.write_all(&line)

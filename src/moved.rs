@@ -53,20 +53,32 @@ impl Moves {
         let brings = |update: &Update| update.new.is_some() && !is_no_history(update);
         self.commits.is_empty() && self.rewrites.is_empty() && !self.updates.iter().any(brings)
     }
+}
 
-    /// Says how to do by hand what is to be done for these moves.
-    #[must_use]
-    pub fn by_hand(&self) -> Vec<String> {
-        let commits = self.commits.iter().map(|commit| format!("metalogic stub {commit}"));
-        let range = |old: Option<Commit>, new| match old {
-            Some(old) => format!("metalogic stub --range {old}..{new}"),
-            None => format!("metalogic stub --range {new}"),
-        };
-        let updates = self.updates.iter().filter(|update| !is_no_history(update));
-        let updates = updates.filter_map(|update| update.new.map(|new| range(update.old, new)));
-        let last = self.rewrites.last().map(|rewrite| range(Some(rewrite.old), rewrite.new));
-        commits.chain(updates).chain(last).collect()
+/// Says how to do by hand what is to be done for these moves, the newest last. Where one goes on from the other, they are one.
+#[must_use]
+pub fn by_hand(moves: &[Moves]) -> Vec<String> {
+    let mut commits: IndexSet<Commit> = IndexSet::new();
+    let mut ranges: IndexSet<(Option<Commit>, Commit)> = IndexSet::new();
+    for moved in moves {
+        commits.extend(&moved.commits);
+        let updates = moved.updates.iter().filter(|update| !is_no_history(update));
+        let updates = updates.filter_map(|update| update.new.map(|new| (update.old, new)));
+        let last = moved.rewrites.last().map(|rewrite| (Some(rewrite.old), rewrite.new));
+        for (old, new) in updates.chain(last) {
+            let before = ranges.iter().find(|(_, before)| Some(*before) == old).copied();
+            if let Some(before) = before {
+                ranges.shift_remove(&before);
+            }
+            ranges.insert((before.map_or(old, |(old, _)| old), new));
+        }
     }
+    let commits = commits.iter().map(|commit| format!("metalogic stub {commit}"));
+    let range = |(old, new): &(Option<Commit>, Commit)| match old {
+        Some(old) => format!("metalogic stub --range {old}..{new}"),
+        None => format!("metalogic stub --range {new}"),
+    };
+    commits.chain(ranges.iter().map(range)).collect()
 }
 
 /// Returns the commits that came to be by all these moves. What an update moved to is among them even where others had it already.

@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.queued {
         detach::leave_session();
-        return queue::work_off(session).await.map(drop);
+        return queue::work_off(session).await;
     }
     if let Some((name, words)) = arguments.hook.split_first() {
         return hook::run(session, name, words, arguments).await;
@@ -97,7 +97,7 @@ async fn stub_now(
         session.report.log(&format!("{commit} {outcome}"));
     }
     let done = Done { stubs, stopped: brought.stopped, detached: false };
-    conclude(answer(session, Some(ports.store.root()), &done, arguments), errors)
+    conclude(answer(session, Some(&ports.store.root()), &done, arguments), errors)
 }
 
 /// Holds what a run is to answer.
@@ -113,7 +113,7 @@ impl Done {
     }
 }
 
-fn answer(session: &Session, store: Option<String>, done: &Done, arguments: &Arguments) -> anyhow::Result<()> {
+fn answer(session: &Session, store: Option<&str>, done: &Done, arguments: &Arguments) -> anyhow::Result<()> {
     let stub = |stub: &Stub| json!({"commit": stub.commit, "url": stub.url, "created": stub.created});
     let stopped = |update: &Update| json!({"ref": update.reference, "old": update.old, "new": update.new});
     let object = json!({
@@ -131,11 +131,11 @@ fn answer(session: &Session, store: Option<String>, done: &Done, arguments: &Arg
 /// Says what is good to know of the commits that came to be.
 fn notes(brought: &Brought) -> Vec<String> {
     let stopped = brought.stopped.iter().map(|update| {
-        let moves = Moves { updates: vec![update.clone()], ..Moves::default() };
+        let all = moved::by_hand(&[Moves { updates: vec![update.clone()], ..Moves::default() }]);
         let name = update.reference.as_deref().unwrap_or("the range");
         format!(
             "{name} has more than {MOST} new commits, and the newest {MOST} were taken: `{}` takes all",
-            moves.by_hand().concat()
+            all.concat()
         )
     });
     let absent = brought.absent.iter().map(|id| {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,9 @@ use super::Journal;
 
 /// How many jobs wait at most; beyond, the oldest is dropped, so that a store that is gone for good fills no disk.
 const MOST: usize = 1000;
+
+/// How long a job waits at most: by then the store is not what it was, or nobody misses the metafiles.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Says what is to be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,13 +63,17 @@ impl Journal {
         Ok(Waiting { job: job.clone(), path })
     }
 
-    /// Returns the jobs that wait, oldest first. What is no job is put away.
+    /// Returns the jobs that wait, oldest first. What is no job, or has waited for 30 days, is put away.
     ///
     /// # Errors
     /// The system's.
     pub fn waiting(&self) -> io::Result<Vec<Waiting>> {
         let mut waiting = Vec::new();
         for path in names(&self.queue())? {
+            if added(&path).is_none_or(|added| added.elapsed().is_ok_and(|waited| waited > LONGEST)) {
+                remove(&path)?;
+                continue;
+            }
             let text = match std::fs::read(&path) {
                 Ok(text) => text,
                 // Somebody has done it meanwhile.
@@ -79,12 +86,6 @@ impl Journal {
             }
         }
         Ok(waiting)
-    }
-
-    /// Says whether a job waits still.
-    #[must_use]
-    pub fn waits(&self, waiting: &Waiting) -> bool {
-        waiting.path.exists()
     }
 
     /// Puts a job away that is done, or that nobody can do.
@@ -134,6 +135,12 @@ fn names(queue: &Path) -> io::Result<Vec<PathBuf>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Returns when a job was added, as its file's name says.
+fn added(path: &Path) -> Option<SystemTime> {
+    let (nanos, _) = path.file_name()?.to_str()?.split_once('-')?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(nanos.parse().ok()?))
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use metalogic::address::Commit;
-use metalogic::ancestry::{Ancestry, NoHistory, ToldHistory};
+use metalogic::ancestry::{NoHistory, ToldHistory};
 use metalogic::artifact::Name;
 use metalogic::event::{Observer, Silent};
 use metalogic::metafile::{LARGEST, Metafile};

@@ -77,16 +77,8 @@ async fn begin(session: &Session, journal: &Journal, mut job: Job, detach: bool)
         queue::go_on(session, journal, &job)?;
         return Ok(true);
     }
-    let waiting = journal.add(&job)?;
-    let work = async {
-        loop {
-            // Another process that has the turn does this job too.
-            if queue::work_off(session).await? || !journal.waits(&waiting) {
-                return anyhow::Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
+    let store = journal.add(&job)?.job.store;
+    let work = queue::work_for(session, journal, store.as_deref());
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(done) => done.map(|()| false),
         Err(_) => queue::spawn(session).map(|()| true),

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use indexmap::IndexSet;
-
 use crate::cli::session::{Ports, Session, all_of};
 use crate::config::ConfigError;
 use crate::detach;
@@ -30,14 +28,22 @@ pub(super) fn spawn(session: &Session) -> anyhow::Result<()> {
     Ok(detach::go_on(&arguments)?)
 }
 
-/// Does all jobs that wait, unless another process has the turn; says whether it had the turn.
-///
-/// A job that fails for what may pass stays, for the next hook that runs.
-pub(super) async fn work_off(session: &Session) -> anyhow::Result<bool> {
+/// Does the jobs of one store that wait. No turn is needed: who does the same ones at the same time does no harm.
+pub(super) async fn work_for(session: &Session, journal: &Journal, store: Option<&str>) -> anyhow::Result<()> {
+    let waiting = journal.waiting()?;
+    let (own, others): (Vec<&Waiting>, Vec<&Waiting>) =
+        waiting.iter().partition(|waiting| waiting.job.store.as_deref() == store);
+    work(session, journal, store, &own).await?;
+    // What waits for another store may find it by now, and this one need not wait for that.
+    if !others.is_empty() && journal.take_turn()?.is_some() { spawn(session) } else { Ok(()) }
+}
+
+/// Does all jobs that wait, unless another process has the turn. A job that fails for what may pass stays, for the next hook that runs.
+pub(super) async fn work_off(session: &Session) -> anyhow::Result<()> {
     let journal = journal(session)?;
     let mut tried: Vec<Waiting> = Vec::new();
     loop {
-        let Some(turn) = journal.take_turn()? else { return Ok(!tried.is_empty()) };
+        let Some(turn) = journal.take_turn()? else { return Ok(()) };
         let mut waiting = fresh(&journal, &tried)?;
         while !waiting.is_empty() {
             for (store, jobs) in by_store(&waiting) {
@@ -49,7 +55,7 @@ pub(super) async fn work_off(session: &Session) -> anyhow::Result<bool> {
         drop(turn);
         // What was added while the turn was still taken is nobody else's to do.
         if fresh(&journal, &tried)?.is_empty() {
-            return Ok(true);
+            return Ok(());
         }
     }
 }
@@ -82,7 +88,7 @@ async fn work(session: &Session, journal: &Journal, store: Option<&str>, waiting
     let failures = result.err().map(|error| Failure::all_of(&error)).unwrap_or_default();
     let stays = failures.iter().any(|failure| failure.kind.may_pass());
     if !failures.is_empty() {
-        entry.by_hand = moves.iter().flat_map(Moves::by_hand).collect::<IndexSet<_>>().into_iter().collect();
+        entry.by_hand = moved::by_hand(&moves);
     }
     entry.failures = failures.iter().map(trouble).collect();
     journal.note(&entry)?;
