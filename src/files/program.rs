@@ -98,7 +98,14 @@ pub fn place_program(path: &Path, text: &[u8]) -> io::Result<()> {
 /// The system's.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     // Of two names of one file, a rename would leave both.
-    if is_same(from, to) { std::fs::remove_file(from) } else { std::fs::rename(from, to) }
+    if is_same(from, to) {
+        return std::fs::remove_file(from);
+    }
+    // A directory takes the place of nothing but another one.
+    if from.is_dir() {
+        remove(to)?;
+    }
+    std::fs::rename(from, to)
 }
 
 /// Removes a file; that it is gone already is no failure.

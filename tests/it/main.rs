@@ -29,6 +29,8 @@ mod fixtures;
 mod flows;
 mod git;
 mod histories;
+#[cfg(unix)]
+mod hooks;
 mod metafile;
 mod metalogic;
 #[cfg(unix)]
