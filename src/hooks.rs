@@ -186,6 +186,15 @@ impl Seat {
         Ok(Self { hook, path, state, kept, own, legacy })
     }
 
+    /// Says whether what was there before is pre-commit's.
+    fn kept_is_of_pre_commit(&self) -> Result<bool, HooksError> {
+        let Some(kept) = &self.kept else { return Ok(false) };
+        Ok(match look(kept)? {
+            Standing::File { text, .. } => runs_legacy(&text),
+            Standing::Nothing | Standing::Other => false,
+        })
+    }
+
     /// Returns where the hook that is found says that the program was when it was installed.
     #[must_use]
     pub fn recorded(&self) -> Option<Vec<u8>> {

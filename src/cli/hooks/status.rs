@@ -42,7 +42,7 @@ pub(super) fn run(session: &Session, site: &Site) -> anyhow::Result<()> {
         "hooks": objects,
     });
     session.answer(&object, || text(site, &rows).into_bytes())?;
-    if rows.iter().any(|row| row.line.is_some() || wants_installing(row.seat.state)) {
+    if !site.is_off() && rows.iter().any(|row| wants_installing(row.seat.state)) {
         session.report.note(if site.is_own() {
             "`metalogic hooks install` puts all of them in place"
         } else {
