@@ -4,6 +4,7 @@ mod completions;
 mod doctor;
 mod fetch;
 mod help;
+mod hooks;
 mod init;
 mod publish;
 mod registry;
@@ -93,6 +94,7 @@ enum Command {
     Show(show::Arguments),
     Fetch(fetch::Arguments),
     Registry(registry::Arguments),
+    Hooks(hooks::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
 }
@@ -193,6 +195,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Show(arguments) => show::run(session, &arguments).await,
         Command::Fetch(arguments) => fetch::run(session, arguments).await,
         Command::Registry(arguments) => registry::run(session, &arguments).await,
+        Command::Hooks(arguments) => hooks::run(session, &arguments),
         Command::Doctor(arguments) => doctor::run(session, &arguments).await,
         Command::Completions(arguments) => completions::run(session, &arguments),
     }

@@ -1,5 +1,6 @@
 //! What a failure is to whoever meets it: a kind with its exit code, a message, and what to do next. The only place that decides it.
 
+mod hooks;
 mod kind;
 mod registry;
 mod store;
@@ -19,6 +20,7 @@ use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::transfer::ReceiveError;
 
+use hooks::hooks;
 pub use kind::Kind;
 use registry::{edit, registry, share};
 use store::store;
@@ -158,6 +160,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, fetch))
         .or_else(|| of(error, share))
         .or_else(|| of(error, edit))
+        .or_else(|| of(error, hooks))
         .or_else(|| of(error, exists))
         .or_else(|| of(error, doctor))
         .or_else(|| of(error, |failed: &ChecksFailed| plain(failed.kind)))

@@ -3,6 +3,7 @@
 //! There are two ways to ask. The library (libgit2) answers in microseconds and needs nothing installed, but does not open every kind of
 //! repository. The program (`git`) opens all of them, and is the reference wherever the two might differ.
 
+mod hooks;
 mod library;
 mod objects;
 mod program;
@@ -15,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::address::Commit;
 use crate::ancestry::{Ancestry, AncestryError, Lineage};
 
+pub use hooks::HooksPath;
 use library::Library;
 use objects::{Blob, Cause, Objects};
 use program::{Batch, Program, ProgramError};

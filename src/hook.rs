@@ -3,11 +3,14 @@
 //! What git gives to a hook, on its command line and its standard input, is input like any other: it is read once, here, into values that
 //! cannot be wrong. The forms are those of githooks(5).
 
+mod script;
+
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Commit, CommitError};
+pub use script::Script;
 
 /// Names the hooks that know of new commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

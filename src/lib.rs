@@ -36,6 +36,7 @@ pub mod walk;
 // Floor 8, flows: one use case each.
 pub mod doctor;
 pub mod fetch;
+pub mod hooks;
 pub mod resolve;
 pub mod share;
 pub mod show;

@@ -13,7 +13,7 @@ use super::{PULL_REQUESTS, Places, absolute};
 
 /// Runs `git` in a directory.
 pub(super) struct Program {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
 }
 
 /// Says why the program did not answer.
@@ -209,7 +209,7 @@ impl Drop for Batch {
     }
 }
 
-fn run(command: &mut Command) -> Result<Output, ProgramError> {
+pub(super) fn run(command: &mut Command) -> Result<Output, ProgramError> {
     command.output().map_err(not_started)
 }
 
@@ -225,12 +225,12 @@ pub(super) fn not_started(error: io::Error) -> ProgramError {
     if error.kind() == io::ErrorKind::NotFound { ProgramError::Absent } else { ProgramError::Failed(error.into()) }
 }
 
-fn failed(complaint: String) -> ProgramError {
+pub(super) fn failed(complaint: String) -> ProgramError {
     ProgramError::Failed(Complaint(complaint).into())
 }
 
 /// Returns what the program complained of, or how it ended where it did not say.
-fn complaint(output: &Output) -> String {
+pub(super) fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if text.is_empty() { output.status.to_string() } else { text }
 }
@@ -254,12 +254,12 @@ fn top_of(git_directory: &Path) -> Option<PathBuf> {
 }
 
 #[cfg(unix)]
-fn path(bytes: &[u8]) -> PathBuf {
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStringExt as _;
     OsString::from_vec(bytes.to_vec()).into()
 }
 
 #[cfg(not(unix))]
-fn path(bytes: &[u8]) -> PathBuf {
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
     OsString::from(String::from_utf8_lossy(bytes).into_owned()).into()
 }

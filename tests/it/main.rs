@@ -31,6 +31,8 @@ mod git;
 mod histories;
 #[cfg(unix)]
 mod hooked;
+#[cfg(unix)]
+mod hooks;
 mod metafile;
 mod metalogic;
 #[cfg(unix)]
