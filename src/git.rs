@@ -10,7 +10,7 @@ mod program;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::address::Commit;
+use crate::address::{Commit, Tree};
 use crate::ancestry::{Ancestry, AncestryError, Lineage};
 
 use library::Library;
@@ -232,7 +232,7 @@ impl Repository {
     fn read<T>(&self, look: impl FnOnce(&mut dyn Objects) -> Result<T, Cause>) -> Result<T, Cause> {
         match &self.library {
             Some(library) => library.read(look),
-            None => look(&mut self.program.objects()?),
+            None => self.program.read(look),
         }
     }
 }
@@ -242,6 +242,11 @@ impl Ancestry for Repository {
         self.read(|objects| objects::lineage(objects, commit, most))
             .map_err(|source| AncestryError::Unreadable { commit, source })?
             .ok_or(AncestryError::NoSuchCommit(commit))
+    }
+
+    fn tree(&self, commit: Commit) -> Result<Option<Tree>, AncestryError> {
+        self.read(|objects| objects::tree(objects, commit))
+            .map_err(|source| AncestryError::Unreadable { commit, source })
     }
 }
 

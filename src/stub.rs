@@ -61,10 +61,11 @@ pub async fn stub(world: World<'_>, commit: Commit, dry_run: bool) -> Result<Stu
         return Err(StubError::NoParent(commit));
     }
     let parent = walk.parent(None)?;
-    let stub = match walk.nearest_metafile().await? {
+    let mut stub = match walk.nearest_metafile().await? {
         Some(nearest) => nearest.stub(commit, parent),
         None => Metafile::empty(commit, parent),
     };
+    stub.tree = world.ancestry.tree(commit)?;
     let bytes = stub.to_bytes().map_err(|source| StubError::Metafile { commit, source })?;
     let created = dry_run || stored::write(world.store, commit, bytes, &Condition::Absent).await?;
     Ok(Stub { commit, url, created })

@@ -2,7 +2,7 @@
 //!
 //! Raw objects know nothing of grafts, replace refs or a shallow clone's boundary: a commit's header names the parents that it was made with.
 
-use crate::address::Commit;
+use crate::address::{Commit, Tree};
 use crate::ancestry::{End, Lineage};
 
 /// Says why reading fails.
@@ -111,6 +111,14 @@ pub(super) fn file_at(objects: &mut dyn Objects, commit: Commit, path: &str, lar
         Some(file) if file.kind == Kind::Blob => Blob::Here(file.bytes),
         Some(_) => Blob::Nowhere,
     })
+}
+
+/// Returns the tree of a commit; none where the commit is not there. The tree itself need not be.
+pub(super) fn tree(objects: &mut dyn Objects, commit: Commit) -> Result<Option<Tree>, Cause> {
+    let id = commit.to_string();
+    let Some(header) = read(objects, &id, Kind::Commit, u64::MAX)? else { return Ok(None) };
+    let tree = headers(&header, "tree").next().ok_or(Malformed { kind: Kind::Commit, id })?;
+    Ok(Some(tree.parse()?))
 }
 
 /// Returns the first parent of a commit: none inside where it is a root, none at all where the commit is not there.

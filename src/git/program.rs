@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::address::Commit;
@@ -14,6 +15,8 @@ use super::{PULL_REQUESTS, Places, absolute};
 /// Runs `git` in a directory.
 pub(super) struct Program {
     directory: PathBuf,
+    /// The child that reads objects, once one was needed: one answers all that a run asks.
+    batch: Mutex<Option<Batch>>,
 }
 
 /// Says why the program did not answer.
@@ -37,7 +40,7 @@ struct Complaint(String);
 
 impl Program {
     pub(super) fn at(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+        Self { directory: directory.to_owned(), batch: Mutex::default() }
     }
 
     /// Returns what the program says of its version.
@@ -103,9 +106,17 @@ impl Program {
         values(self.command("config"), key)
     }
 
-    /// Starts a process that reads objects.
-    pub(super) fn objects(&self) -> Result<Batch, ProgramError> {
-        Batch::start(self.command("cat-file"))
+    /// Lets `look` read objects.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&mut dyn Objects) -> Result<T, Cause>) -> Result<T, Cause> {
+        let mut kept = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        // It is put back only after an answer: a child that failed, or was left in the middle of one, is of no more use.
+        let mut batch = match kept.take() {
+            Some(batch) => batch,
+            None => Batch::start(self.command("cat-file"))?,
+        };
+        let answer = look(&mut batch)?;
+        *kept = Some(batch);
+        Ok(answer)
     }
 
     /// Prepares a child with a fixed set-up. It has the rest of the environment, so that `GIT_DIR` and its like hold.
@@ -141,7 +152,7 @@ fn values(mut command: Command, key: &str) -> Result<Vec<String>, ProgramError> 
 }
 
 /// Holds a child that answers each id with that object.
-pub(super) struct Batch {
+struct Batch {
     child: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
