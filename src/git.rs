@@ -3,6 +3,7 @@
 //! There are two ways to ask. The library (libgit2) answers in microseconds and needs nothing installed, but does not open every kind of
 //! repository. The program (`git`) opens all of them, and is the reference wherever the two might differ.
 
+mod former;
 mod library;
 mod objects;
 mod program;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::address::{Commit, Tree};
 use crate::ancestry::{Ancestry, AncestryError, Lineage};
 
+pub use former::Sought;
 use library::Library;
 use objects::{Blob, Cause, Objects};
 use program::{Program, ProgramError};

@@ -24,6 +24,7 @@ pub mod store;
 pub mod files;
 pub mod git;
 // Floor 6, means: what flows have in common.
+pub mod mainline;
 pub mod race;
 pub mod stored;
 pub mod transfer;
@@ -34,6 +35,7 @@ pub mod walk;
 pub mod doctor;
 pub mod fetch;
 pub mod resolve;
+pub mod rewritten;
 pub mod share;
 pub mod show;
 pub mod stub;

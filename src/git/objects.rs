@@ -5,6 +5,8 @@
 use crate::address::{Commit, Tree};
 use crate::ancestry::{End, Lineage};
 
+use super::Sought;
+
 /// Says why reading fails.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -60,6 +62,27 @@ pub(super) fn lineage(objects: &mut dyn Objects, commit: Commit, most: usize) ->
         }
     }
     Ok(Some(Lineage { ancestors, end: End::Root }))
+}
+
+/// Looks for a commit along the first parents of another one. To be a further parent of a merge counts only where it is no first parent itself.
+pub(super) fn seek(objects: &mut dyn Objects, old: Commit, new: Commit, most: usize) -> Result<Sought, Cause> {
+    let (mut at, mut beside) = (new, None);
+    for _ in 0..=most {
+        if at == old {
+            return Ok(Sought::Along);
+        }
+        let otherwise = |end| beside.map_or(end, Sought::Beside);
+        let Some(header) = read(objects, &at.to_string(), Kind::Commit, u64::MAX)? else {
+            return Ok(otherwise(Sought::Cut));
+        };
+        let mut parents = headers(&header, "parent");
+        let Some(first) = parents.next() else { return Ok(otherwise(Sought::Nowhere)) };
+        if parents.any(|further| further == old.to_string()) {
+            beside = Some(at);
+        }
+        at = first.parse()?;
+    }
+    Ok(beside.map_or(Sought::Further, Sought::Beside))
 }
 
 /// Returns the commit that an object is, or that a tag leads to.

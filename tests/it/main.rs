@@ -29,6 +29,7 @@ mod fixtures;
 mod flows;
 mod git;
 mod histories;
+mod mainline;
 mod metafile;
 mod metalogic;
 #[cfg(unix)]
