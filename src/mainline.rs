@@ -72,13 +72,12 @@ impl fmt::Display for Foxtrot {
         let Self { old, new, merge } = self;
         write!(f, "the branch's former tip {old} is not among the first parents of {new}")?;
         if let Some(merge) = merge.filter(|merge| merge != new) {
-            write!(f, ", since {merge} has it as a further parent")?;
+            write!(f, " (the merge {merge} has it as another parent)")?;
         }
         write!(
             f,
-            ": what was built there and before is hidden from first parents. This merge is the wrong way round, as `git pull` makes it \
-             before a push: rebase instead, or merge what is new into the mainline. Meanwhile `metalogic fetch --commit {old}` has \
-             the artifacts"
+            ", so that builds of the mainline are hidden from it. The merge is the wrong way round, as `git pull` makes it before a push: \
+             rebase instead, or merge the branch into the mainline. `metalogic fetch --commit {old}` still has the artifacts"
         )
     }
 }

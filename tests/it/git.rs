@@ -72,7 +72,11 @@ fn a_tree_is_that_of_git_in_every_kind_of_repository() {
             for gone in [absent(&head), parse(&git(&directory, &["rev-parse", "HEAD^{tree}"]))] {
                 assert_eq!(repository.tree(gone).unwrap(), None, "{name}");
             }
-            assert!(repository.tree(parse(&head)).unwrap().is_some(), "{name}");
+            let tree = repository.tree(parse(&head)).unwrap();
+            assert!(tree.is_some(), "{name}");
+            // Nor does an answer that was broken off spoil the next one.
+            drop(repository.file_at(parse(&head), "file", 1));
+            assert_eq!(repository.tree(parse(&head)).unwrap(), tree, "{name}");
         }
     });
 }

@@ -41,6 +41,7 @@ mod readme;
 mod registry;
 mod repo;
 mod repositories;
+mod rewritten;
 mod s3;
 mod sandbox;
 mod sharing;
