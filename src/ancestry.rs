@@ -1,10 +1,10 @@
-//! What the rule needs from history: a commit and its first parents.
+//! What the rule needs from history: a commit, its first parents and its tree.
 
 use std::collections::HashMap;
 
-use crate::address::Commit;
+use crate::address::{Commit, Tree};
 
-/// Knows the first parents of commits.
+/// Knows the first parents and the trees of commits.
 pub trait Ancestry: Send + Sync {
     /// Returns up to `most` ancestors of a commit along first parents, nearest first, without the commit itself.
     ///
@@ -12,6 +12,12 @@ pub trait Ancestry: Send + Sync {
     /// [`AncestryError::NoSuchCommit`] where there is a repository and the commit is not in it; [`AncestryError::Unreadable`] where
     /// the repository cannot be read. To have no repository at all is no error: then nothing is known.
     fn first_parents(&self, commit: Commit, most: usize) -> Result<Lineage, AncestryError>;
+
+    /// Returns the tree of a commit; none where there is no repository, or the commit is not in it.
+    ///
+    /// # Errors
+    /// [`AncestryError::Unreadable`].
+    fn tree(&self, commit: Commit) -> Result<Option<Tree>, AncestryError>;
 }
 
 /// Holds a stretch of history: the first parents of a commit, as far as they were asked for or are known.
@@ -58,15 +64,21 @@ impl Ancestry for NoHistory {
     fn first_parents(&self, _: Commit, _: usize) -> Result<Lineage, AncestryError> {
         Ok(Lineage { ancestors: Vec::new(), end: End::Unknown })
     }
+
+    fn tree(&self, _: Commit) -> Result<Option<Tree>, AncestryError> {
+        Ok(None)
+    }
 }
 
-/// Knows the history that it was told: for each commit its first parent, or that it is a root.
+/// Knows the history that it was told: for each commit its first parent, or that it is a root; and for some their tree.
 ///
 /// A parent that is not itself a key stands beyond a shallow clone's boundary.
 #[derive(Debug, Clone, Default)]
 pub struct ToldHistory {
     /// The first parent of each commit that is known.
     pub parents: HashMap<Commit, Option<Commit>>,
+    /// The trees that are known.
+    pub trees: HashMap<Commit, Tree>,
 }
 
 impl Ancestry for ToldHistory {
@@ -84,5 +96,9 @@ impl Ancestry for ToldHistory {
             }
         }
         Ok(Lineage { ancestors, end: if next.is_none() { End::Root } else { End::Most } })
+    }
+
+    fn tree(&self, commit: Commit) -> Result<Option<Tree>, AncestryError> {
+        Ok(self.trees.get(&commit).copied())
     }
 }

@@ -3,6 +3,7 @@
 mod completions;
 mod doctor;
 mod fetch;
+mod former;
 mod help;
 mod hooks;
 mod init;

@@ -3,6 +3,7 @@
 //! There are two ways to ask. The library (libgit2) answers in microseconds and needs nothing installed, but does not open every kind of
 //! repository. The program (`git`) opens all of them, and is the reference wherever the two might differ.
 
+mod former;
 mod hooks;
 mod library;
 mod objects;
@@ -11,15 +12,15 @@ mod range;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-use crate::address::Commit;
+use crate::address::{Commit, Tree};
 use crate::ancestry::{Ancestry, AncestryError, Lineage};
 
+pub use former::Sought;
 pub use hooks::HooksPath;
 use library::Library;
 use objects::{Blob, Cause, Objects};
-use program::{Batch, Program, ProgramError};
+use program::{Program, ProgramError};
 
 pub use range::{Range, Reached, Reference};
 
@@ -32,8 +33,6 @@ pub struct Repository {
     library: Option<Library>,
     program: Program,
     places: Places,
-    /// The process that reads objects where the library does not: one serves a whole run.
-    batch: Mutex<Option<Batch>>,
 }
 
 /// Says where a repository is, in absolute paths without symbolic links.
@@ -109,7 +108,7 @@ impl Repository {
     }
 
     fn new(library: Option<Library>, program: Program, places: Places) -> Self {
-        Self { library, program, places, batch: Mutex::default() }
+        Self { library, program, places }
     }
 
     /// Returns git's common directory, which all work trees of a repository share.
@@ -242,18 +241,10 @@ impl Repository {
     }
 
     fn read<T>(&self, look: impl FnOnce(&mut dyn Objects) -> Result<T, Cause>) -> Result<T, Cause> {
-        if let Some(library) = &self.library {
-            return library.read(look);
+        match &self.library {
+            Some(library) => library.read(look),
+            None => self.program.read(look),
         }
-        let mut shared = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = match shared.take() {
-            Some(batch) => batch,
-            None => self.program.objects()?,
-        };
-        let answer = look(&mut batch)?;
-        // One that failed may be in the middle of an answer, and is not asked again.
-        *shared = Some(batch);
-        Ok(answer)
     }
 }
 
@@ -262,6 +253,11 @@ impl Ancestry for Repository {
         self.read(|objects| objects::lineage(objects, commit, most))
             .map_err(|source| AncestryError::Unreadable { commit, source })?
             .ok_or(AncestryError::NoSuchCommit(commit))
+    }
+
+    fn tree(&self, commit: Commit) -> Result<Option<Tree>, AncestryError> {
+        self.read(|objects| objects::tree(objects, commit))
+            .map_err(|source| AncestryError::Unreadable { commit, source })
     }
 }
 

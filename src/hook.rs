@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::{Commit, CommitError};
+use crate::address::{Commit, IdError};
 pub use script::Script;
 
 /// Names the hooks that know of new commits.
@@ -138,7 +138,7 @@ pub enum HeardError {
         /// The word, cut to a readable length.
         text: String,
         /// What is wrong with it.
-        source: CommitError,
+        source: IdError,
     },
 }
 
@@ -218,8 +218,8 @@ fn words(text: &str) -> Vec<&str> {
 fn id(line: usize, text: &str) -> Result<Option<Commit>, HeardError> {
     match text.parse() {
         Ok(id) => Ok(Some(id)),
-        Err(CommitError::Null) => Ok(None),
-        Err(source @ (CommitError::Length(_) | CommitError::Character(_))) => {
+        Err(IdError::Null) => Ok(None),
+        Err(source @ (IdError::Length(_) | IdError::Character(_))) => {
             Err(HeardError::Id { line, text: shown(text), source })
         }
     }

@@ -25,6 +25,7 @@ pub mod detach;
 pub mod files;
 pub mod git;
 // Floor 6, means: what flows have in common.
+pub mod mainline;
 pub mod moved;
 pub mod race;
 pub mod stored;
@@ -38,6 +39,7 @@ pub mod doctor;
 pub mod fetch;
 pub mod hooks;
 pub mod resolve;
+pub mod rewritten;
 pub mod share;
 pub mod show;
 pub mod stub;

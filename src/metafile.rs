@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
-use crate::address::Commit;
+use crate::address::{Commit, Tree};
 use crate::artifact::{Digest, Mode, Name};
 
 /// The largest metafile that is read or written, in bytes.
@@ -27,6 +27,8 @@ pub struct Metafile {
     pub artifacts: BTreeMap<Name, Commit>,
     /// What is known of the artifacts that the entries point to. A name that is not in `artifacts` has no record.
     pub details: BTreeMap<Name, Record>,
+    /// The tree of the commit, where it is known: it shows which commits, rewritten or not, are of the same files.
+    pub tree: Option<Tree>,
     /// Top-level keys that this version does not know, in the file's order.
     pub unknown: Map<String, Value>,
 }
@@ -80,7 +82,8 @@ impl Metafile {
     /// Returns a metafile in which nothing is resolved.
     #[must_use]
     pub fn empty(commit: Commit, parent_commit: Option<Commit>) -> Self {
-        Self { commit, parent_commit, artifacts: BTreeMap::new(), details: BTreeMap::new(), unknown: Map::new() }
+        let (artifacts, details) = (BTreeMap::new(), BTreeMap::new());
+        Self { commit, parent_commit, artifacts, details, tree: None, unknown: Map::new() }
     }
 
     /// Reads the metafile that was found at the address of `address`.
@@ -116,10 +119,11 @@ impl Metafile {
                 details.insert(name, record);
             }
         }
+        let tree = fields.shift_remove("tree").map(|tree| text("tree", &tree)).transpose()?;
         if commit != address {
             return Err(MetafileError::Misplaced { address, commit });
         }
-        Ok(Self { commit, parent_commit, artifacts, details, unknown: fields })
+        Ok(Self { commit, parent_commit, artifacts, details, tree, unknown: fields })
     }
 
     /// Returns the metafile's one encoding: UTF-8, two-space indent, sorted by name, one newline at the end.
@@ -136,7 +140,7 @@ impl Metafile {
 
     /// Returns the stub of a commit: what this metafile of an ancestor resolves, re-addressed.
     ///
-    /// Keys that this version does not know stay behind: they were said of the other commit.
+    /// The tree and keys that this version does not know stay behind: they were said of the other commit.
     #[must_use]
     pub fn stub(&self, commit: Commit, parent_commit: Option<Commit>) -> Self {
         Self {
@@ -210,6 +214,10 @@ impl Serialize for Metafile {
             .collect();
         if !details.is_empty() {
             map.serialize_entry("details", &details)?;
+        }
+        // After what older versions know, so that to them it is the first of the keys that they keep.
+        if let Some(tree) = self.tree {
+            map.serialize_entry("tree", &tree.to_string())?;
         }
         for (key, value) in &self.unknown {
             map.serialize_entry(key, value)?;

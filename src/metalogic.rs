@@ -182,6 +182,7 @@ impl Metalogic {
         self.tell_unchanged();
         let mut metafile = Metafile::empty(self.commit, parent_commit);
         if let Some(base) = base {
+            metafile.tree = base.tree;
             metafile.unknown = base.unknown.clone();
             if keep == Keep::Everything {
                 metafile.artifacts = base.artifacts.clone();

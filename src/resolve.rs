@@ -202,6 +202,8 @@ impl Attempt {
         };
         let mut resolution = rule.finish(parent, base.as_ref(), question.keep);
         record_details(world, question, walk, &mut resolution).await?;
+        // Where git does not have the commit, what its metafile said stays.
+        resolution.metafile.tree = world.ancestry.tree(commit)?.or(resolution.metafile.tree);
         let bytes = resolution.metafile.to_bytes().map_err(|source| ResolveError::Metafile { commit, source })?;
         Ok(Self { read, resolution, bytes })
     }

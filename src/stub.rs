@@ -232,10 +232,11 @@ impl Family<'_> {
             Source::Midst(ancestor) => self.known.get(ancestor),
             Source::Outside(found) => found.as_deref(),
         };
-        let stub = match nearest {
+        let mut stub = match nearest {
             Some(nearest) => nearest.stub(commit, kin.parent),
             None => Metafile::empty(commit, kin.parent),
         };
+        stub.tree = self.world.ancestry.tree(commit)?;
         let bytes = stub.to_bytes().map_err(|source| StubError::Metafile { commit, source })?;
         // Where a malformed one stands, whoever inherits still has what it should have said.
         self.known.insert(commit, stub);

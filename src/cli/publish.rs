@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use serde_json::{Value, json};
 
 use crate::address::Commit;
+use crate::cli::former::{self, Former};
 use crate::cli::session::{Session, all_of, conclude};
 use crate::config::ConfigError;
 use crate::publish::{self, Conflict, Item, PublishError, Refusal};
@@ -47,8 +48,12 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let catalog = session.catalog(&ports, commit).await?;
     let items = items(&arguments.files)?;
     let dirty = dirty(session, commit)?;
+    let former = Former::of(session, commit);
+    let foxtrot = former.warn_of_foxtrot(session);
     let publishing = publish::publish(session.world(&ports), &catalog, commit, &items, arguments.dry_run);
-    let published = session.writing(&*ports.store, arguments.dry_run, publishing).await.map_err(all_of)?;
+    let publishing = session.writing(&*ports.store, arguments.dry_run, publishing);
+    let (published, same_tree) = futures::future::join(publishing, former.same_tree(session, &ports)).await;
+    let published = published.map_err(all_of)?;
 
     if arguments.dry_run {
         published.uploaded.iter().for_each(|name| session.report.log(&format!("would publish {name}")));
@@ -63,6 +68,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
         session.report.note(&format!("missing still: {}", names.join(", ")));
     }
+    same_tree.iter().for_each(|same| session.report.note(&same.to_string()));
     let names = |names: &std::collections::BTreeSet<crate::artifact::Name>| -> Vec<String> {
         names.iter().map(ToString::to_string).collect()
     };
@@ -77,6 +83,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "bytes_spared": published.bytes_spared,
         "store": ports.store.root(),
         "dirty": dirty.map_or(Value::Null, Value::Bool),
+        "foxtrot": foxtrot.map(|tip| tip.to_string()),
+        "same_tree": same_tree.iter().map(former::object).collect::<Vec<_>>(),
         "dry_run": arguments.dry_run,
     });
     let answered = session.answer(&object, || format!("{}\n", answer.url).into_bytes());

@@ -8,6 +8,7 @@ use git2::{Config, ErrorCode, ObjectType, Oid, RepositoryOpenFlags, StatusOption
 
 use crate::address::Commit;
 
+use super::former::is_own_upstream;
 use super::objects::{Cause, Kind, Object, Objects, TooLarge};
 use super::{GitError, PULL_REQUESTS, Places, absolute, unreadable};
 
@@ -86,6 +87,33 @@ impl Library {
             }
         }
         Ok(names)
+    }
+
+    /// Says whether a commit is a descendant of another one.
+    pub(super) fn descends(&self, new: Commit, old: Commit) -> Result<bool, Cause> {
+        let (new, old) = (Oid::from_str(&new.to_string())?, Oid::from_str(&old.to_string())?);
+        Ok(self.repository().graph_descendant_of(new, old)?)
+    }
+
+    /// Returns what the checked-out branch's own upstream is, and what it was before.
+    pub(super) fn upstream(&self) -> Result<Vec<String>, Cause> {
+        let repository = self.repository();
+        let Some(branch) = present(repository.find_reference("HEAD"))? else { return Ok(Vec::new()) };
+        let Some(branch) = branch.symbolic_target()? else { return Ok(Vec::new()) };
+        let Some(upstream) = present(repository.branch_upstream_name(branch))? else { return Ok(Vec::new()) };
+        let upstream = upstream.as_str()?;
+        if !is_own_upstream(branch, upstream) {
+            return Ok(Vec::new());
+        }
+        let now = present(repository.find_reference(upstream))?.and_then(|reference| reference.target());
+        let before = repository.reflog(upstream)?.get(0).map(|entry| entry.id_old());
+        Ok(now.into_iter().chain(before).map(|id| id.to_string()).collect())
+    }
+
+    /// Returns what HEAD was lately, newest first.
+    pub(super) fn recent_heads(&self, most: usize) -> Result<Vec<String>, Cause> {
+        let log = self.repository().reflog("HEAD")?;
+        Ok(log.iter().take(most).map(|entry| entry.id_new().to_string()).collect())
     }
 
     /// Returns all values of a setting, the repository's own last.

@@ -2,8 +2,10 @@
 //!
 //! Raw objects know nothing of grafts, replace refs or a shallow clone's boundary: a commit's header names the parents that it was made with.
 
-use crate::address::Commit;
+use crate::address::{Commit, Tree};
 use crate::ancestry::{End, Lineage};
+
+use super::Sought;
 
 /// Says why reading fails.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -62,6 +64,27 @@ pub(super) fn lineage(objects: &mut dyn Objects, commit: Commit, most: usize) ->
     Ok(Some(Lineage { ancestors, end: End::Root }))
 }
 
+/// Looks for a commit along the first parents of another one. To be a further parent of a merge counts only where it is no first parent itself.
+pub(super) fn seek(objects: &mut dyn Objects, old: Commit, new: Commit, most: usize) -> Result<Sought, Cause> {
+    let (mut at, mut beside) = (new, None);
+    for _ in 0..=most {
+        if at == old {
+            return Ok(Sought::Along);
+        }
+        let otherwise = |end| beside.map_or(end, Sought::Beside);
+        let Some(header) = read(objects, &at.to_string(), Kind::Commit, u64::MAX)? else {
+            return Ok(otherwise(Sought::Cut));
+        };
+        let mut parents = headers(&header, "parent");
+        let Some(first) = parents.next() else { return Ok(otherwise(Sought::Nowhere)) };
+        if parents.any(|further| further == old.to_string()) {
+            beside = Some(at);
+        }
+        at = first.parse()?;
+    }
+    Ok(beside.map_or(Sought::Further, Sought::Beside))
+}
+
 /// Returns the commit that an object is, or that a tag leads to.
 pub(super) fn peel(objects: &mut dyn Objects, mut id: String) -> Result<Option<Commit>, Cause> {
     loop {
@@ -118,6 +141,14 @@ pub(super) fn file_at(objects: &mut dyn Objects, commit: Commit, path: &str, lar
         Some(file) if file.kind == Kind::Blob => Blob::Here(file.bytes),
         Some(_) => Blob::Nowhere,
     })
+}
+
+/// Returns the tree of a commit; none where the commit is not there. The tree itself need not be.
+pub(super) fn tree(objects: &mut dyn Objects, commit: Commit) -> Result<Option<Tree>, Cause> {
+    let id = commit.to_string();
+    let Some(header) = read(objects, &id, Kind::Commit, u64::MAX)? else { return Ok(None) };
+    let tree = headers(&header, "tree").next().ok_or(Malformed { kind: Kind::Commit, id })?;
+    Ok(Some(tree.parse()?))
 }
 
 /// Returns the first parent of a commit: none inside where it is a root, none at all where the commit is not there.

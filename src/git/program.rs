@@ -4,16 +4,23 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::address::Commit;
 
+use super::former::is_own_upstream;
 use super::objects::{Cause, Kind, Object, Objects, TooLarge};
 use super::{PULL_REQUESTS, Places, absolute};
+
+/// The file in which there is nothing.
+const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// Runs `git` in a directory.
 pub(super) struct Program {
     pub(super) directory: PathBuf,
+    /// The child that reads objects, once one was needed: one answers all that a run asks.
+    batch: Mutex<Option<Batch>>,
 }
 
 /// Says why the program did not answer.
@@ -37,7 +44,7 @@ struct Complaint(String);
 
 impl Program {
     pub(super) fn at(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+        Self { directory: directory.to_owned(), batch: Mutex::default() }
     }
 
     /// Returns what the program says of its version.
@@ -98,14 +105,58 @@ impl Program {
         Ok(String::from_utf8_lossy(&names).lines().map(str::to_owned).collect())
     }
 
+    /// Says whether a commit is a descendant of another one; both must be there. Grafts do not count.
+    pub(super) fn descends(&self, new: Commit, old: Commit) -> Result<bool, ProgramError> {
+        let mut command = self.command("merge-base");
+        command.env("GIT_GRAFT_FILE", NOWHERE).arg("--is-ancestor").args([old.to_string(), new.to_string()]);
+        let output = run(&mut command)?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(failed(complaint(&output))),
+        }
+    }
+
+    /// Returns what the checked-out branch's own upstream is, and what it was before.
+    pub(super) fn upstream(&self) -> Result<Vec<String>, ProgramError> {
+        let output = run(self.command("rev-parse").args(["--symbolic-full-name", "HEAD", "@{upstream}"]))?;
+        let names = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut names = names.lines();
+        // Git fails where there is none, and then may say so on its standard output too.
+        let (true, Some(branch), Some(upstream)) = (output.status.success(), names.next(), names.next()) else {
+            return Ok(Vec::new());
+        };
+        if !is_own_upstream(branch, upstream) {
+            return Ok(Vec::new());
+        }
+        let (now, before) = (self.revision(upstream)?, self.revision(&format!("{upstream}@{{1}}"))?);
+        Ok(now.into_iter().chain(before).collect())
+    }
+
+    /// Returns what HEAD was lately, newest first.
+    pub(super) fn recent_heads(&self, most: usize) -> Result<Vec<String>, ProgramError> {
+        let mut command = self.command("log");
+        command.args(["--walk-reflogs", "--format=%H", &format!("--max-count={most}"), "HEAD", "--"]);
+        let ids = succeed(&mut command)?;
+        Ok(String::from_utf8_lossy(&ids).lines().map(str::to_owned).collect())
+    }
+
     /// Returns all values of a setting, the repository's own last.
     pub(super) fn setting(&self, key: &str) -> Result<Vec<String>, ProgramError> {
         values(self.command("config"), key)
     }
 
-    /// Starts a process that reads objects.
-    pub(super) fn objects(&self) -> Result<Batch, ProgramError> {
-        Batch::start(self.command("cat-file"))
+    /// Lets `look` read objects.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&mut dyn Objects) -> Result<T, Cause>) -> Result<T, Cause> {
+        let mut kept = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        // It is put back only after an answer: a child that failed, or was left in the middle of one, is of no more use.
+        let mut batch = match kept.take() {
+            Some(batch) => batch,
+            None => Batch::start(self.command("cat-file"))?,
+        };
+        let answer = look(&mut batch)?;
+        *kept = Some(batch);
+        Ok(answer)
     }
 
     /// Prepares a child with a fixed set-up. It has the rest of the environment, so that `GIT_DIR` and its like hold.
@@ -124,7 +175,7 @@ impl Program {
 pub(super) fn setting(key: &str) -> Result<Vec<String>, ProgramError> {
     let mut command = Program::at(Path::new(".")).command("config");
     // With this git finds no repository, wherever it runs.
-    command.env("GIT_DIR", if cfg!(windows) { "NUL" } else { "/dev/null" });
+    command.env("GIT_DIR", NOWHERE);
     command.env_remove("GIT_WORK_TREE").env_remove("GIT_COMMON_DIR");
     values(command, key)
 }
@@ -141,7 +192,7 @@ fn values(mut command: Command, key: &str) -> Result<Vec<String>, ProgramError> 
 }
 
 /// Holds a child that answers each id with that object.
-pub(super) struct Batch {
+struct Batch {
     child: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,

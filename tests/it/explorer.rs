@@ -434,7 +434,7 @@ async fn nothing_is_lost(store: &MemoryStore, published: &[Name]) -> Option<Stri
 }
 
 fn history() -> ToldHistory {
-    ToldHistory { parents: HashMap::from([(here(), Some(parent())), (parent(), None)]) }
+    ToldHistory { parents: HashMap::from([(here(), Some(parent())), (parent(), None)]), ..ToldHistory::default() }
 }
 
 fn world<'a>(store: &'a dyn Store, history: &'a ToldHistory, observer: &'a Arc<dyn Observer>) -> World<'a> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fastrand::Rng;
-use metalogic::address::Commit;
+use metalogic::address::{Commit, Tree};
 use metalogic::ancestry::{Ancestry, NoHistory, ToldHistory};
 use metalogic::artifact::{Digest, Name};
 use metalogic::event::{Event, Observer, Silent};
@@ -33,7 +33,7 @@ fn name(text: &str) -> Name {
 
 fn chain(commits: &[Commit]) -> ToldHistory {
     let parents = commits.iter().enumerate().map(|(at, commit)| (*commit, commits.get(at + 1).copied()));
-    ToldHistory { parents: parents.collect() }
+    ToldHistory { parents: parents.collect(), ..ToldHistory::default() }
 }
 
 fn wanted(names: &[&str]) -> Vocabulary {
@@ -262,7 +262,8 @@ async fn a_clone_of_depth_one_and_no_clone_resolve_as_the_full_one_where_each_co
                 plant(&store, *here, text);
             }
         }
-        let shallow = ToldHistory { parents: HashMap::from([(commits[0], Some(commits[1]))]) };
+        let shallow =
+            ToldHistory { parents: HashMap::from([(commits[0], Some(commits[1]))]), ..ToldHistory::default() };
         let vocabulary = wanted(&WANTED);
         let expected = Stage::new(&store, &full).resolve(commits[0], &vocabulary).await.unwrap().metafile;
         for history in [&shallow as &dyn Ancestry, &NoHistory] {
@@ -385,6 +386,49 @@ async fn a_record_comes_from_the_metafile_where_the_artifact_stands_else_from_th
     put(commits[0], "a.zip", Attributes::default()).await;
     let details = stage.resolve(commits[0], &wanted(&["a.zip", "b.zip"])).await.unwrap().metafile.details;
     assert_eq!(details[&name("a.zip")], Record { size: Some(1), ..Record::default() });
+}
+
+#[tokio::test]
+async fn a_metafile_has_the_tree_of_its_own_commit_and_of_no_other() {
+    let (here, parent) = (commit(1), commit(2));
+    let tree = |number: usize| format!("{number:040x}").parse::<Tree>().unwrap();
+    let (mut history, vocabulary) = (chain(&[here, parent]), wanted(&["a.zip"]));
+    let store = MemoryStore::default();
+    let mut older = Metafile::empty(parent, None);
+    older.tree = Some(tree(20));
+    plant_metafile(&store, &older);
+    // Where git does not know it, nobody makes it up.
+    let stage = Stage::new(&store, &history);
+    assert!(one_stub(stage.world(), here, false).await.unwrap().created);
+    assert_eq!(stored(&store, here).await.unwrap().tree, None);
+    // A metafile without it, as an older version made it, gets it when it is next resolved, and then nothing is written.
+    history.trees = HashMap::from([(here, tree(10)), (parent, tree(20))]);
+    let stage = Stage::new(&store, &history);
+    for written in [true, false] {
+        let answer = stage.resolve(here, &vocabulary).await.unwrap();
+        assert_eq!((answer.written, answer.metafile.tree), (written, Some(tree(10))));
+    }
+    // Where git does not have the commit, what is there stays; where git has it, git outranks the metafile.
+    for history in [&chain(&[here, parent]) as &dyn Ancestry, &NoHistory] {
+        for keep in [Keep::Everything, Keep::OnlyFound] {
+            let answer = Stage::new(&store, history).keep(here, &vocabulary, keep).await.unwrap();
+            assert_eq!((answer.written, answer.metafile.tree), (false, Some(tree(10))));
+        }
+    }
+    let mut wrong = stored(&store, here).await.unwrap();
+    wrong.tree = Some(tree(30));
+    plant_metafile(&store, &wrong);
+    assert_eq!(stage.resolve(here, &vocabulary).await.unwrap().metafile.tree, Some(tree(10)));
+    // Whoever creates a metafile knows it at once.
+    for by_stub in [true, false] {
+        store.delete(&Key::Metafile(here)).await.unwrap();
+        if by_stub {
+            one_stub(stage.world(), here, false).await.unwrap();
+        } else {
+            stage.resolve(here, &vocabulary).await.unwrap();
+        }
+        assert_eq!(stored(&store, here).await.unwrap().tree, Some(tree(10)));
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,30 @@ fn first_parents_are_those_of_git_in_every_kind_of_repository() {
 }
 
 #[test]
+fn a_tree_is_that_of_git_in_every_kind_of_repository() {
+    plainly(|root| {
+        for (name, directory) in every_kind(root) {
+            let repository = open(&directory);
+            let head = git(&directory, &["rev-parse", "HEAD"]);
+            for line in raw(&directory, &["log", "--format=%H %T"]).lines() {
+                let (commit, tree) = line.split_once(' ').unwrap();
+                let found = repository.tree(parse(commit)).unwrap();
+                assert_eq!(found.map(|tree| tree.to_string()).as_deref(), Some(tree), "{name}");
+            }
+            // What is not there has none, and neither has what is no commit; whoever asks goes on asking.
+            for gone in [absent(&head), parse(&git(&directory, &["rev-parse", "HEAD^{tree}"]))] {
+                assert_eq!(repository.tree(gone).unwrap(), None, "{name}");
+            }
+            let tree = repository.tree(parse(&head)).unwrap();
+            assert!(tree.is_some(), "{name}");
+            // Nor does an answer that was broken off spoil the next one.
+            drop(repository.file_at(parse(&head), "file", 1));
+            assert_eq!(repository.tree(parse(&head)).unwrap(), tree, "{name}");
+        }
+    });
+}
+
+#[test]
 fn the_boundary_of_a_shallow_clone_names_a_parent_that_is_not_there() {
     plainly(|root| {
         for (format, arguments) in FORMATS {

@@ -33,6 +33,7 @@ mod histories;
 mod hooked;
 #[cfg(unix)]
 mod hooks;
+mod mainline;
 mod metafile;
 mod metalogic;
 #[cfg(unix)]
@@ -44,6 +45,7 @@ mod readme;
 mod registry;
 mod repo;
 mod repositories;
+mod rewritten;
 mod s3;
 mod sandbox;
 mod sharing;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use fastrand::Rng;
-use metalogic::address::Commit;
+use metalogic::address::{Commit, Tree};
 use metalogic::artifact::{Digest, Mode, Name};
 use metalogic::metafile::{LARGEST, Metafile, MetafileError, Record};
 use serde_json::{Map, Value, json};
@@ -123,6 +123,7 @@ fn random_metafile(rng: &mut Rng) -> Metafile {
             metafile.details.insert(name, random_record(rng));
         }
     }
+    metafile.tree = rng.bool().then(|| random_commit(rng).to_string().parse().unwrap());
     metafile.unknown = random_fields(rng, 3);
     metafile
 }
@@ -167,7 +168,7 @@ fn equal_metafiles_are_equal_bytes_however_they_were_spelled() {
             unreachable!("a metafile is an object")
         };
         // The order of unknown keys is their author's, that of all others is the protocol's.
-        let known = ["commit", "parent_commit", "artifacts", "details"];
+        let known = ["commit", "parent_commit", "artifacts", "details", "tree"];
         let (mut ours, theirs): (Vec<_>, Vec<_>) =
             fields.into_iter().partition(|(key, _)| known.contains(&key.as_str()));
         for (_, value) in &mut ours {
@@ -220,16 +221,39 @@ fn unknown_keys_survive_in_their_order_and_spelling() {
 }
 
 #[test]
-fn a_stub_is_readdressed_and_carries_no_unknown_keys() {
+fn a_stub_is_readdressed_and_carries_no_tree_and_no_unknown_keys() {
     let (child, parent) = (random_commit(&mut Rng::with_seed(1)), Some(commit()));
-    let text = EXAMPLE.replace("\"size\"", "\"run\": 7, \"size\"").replacen("{", "{ \"team\": \"web\",", 1);
+    let told = format!("{{ \"team\": \"web\", \"tree\": \"{COMMIT}\",");
+    let text = EXAMPLE.replace("\"size\"", "\"run\": 7, \"size\"").replacen('{', &told, 1);
     let metafile = parse(&text).unwrap();
-    assert_eq!(metafile.unknown.len(), 1);
+    assert_eq!((metafile.unknown.len(), metafile.tree.is_some()), (1, true));
     let stub = metafile.stub(child, parent);
     let expected = EXAMPLE
         .replacen(COMMIT, &child.to_string(), 1)
         .replace("f60d13d240dff31209eeada1465220c31d4fcb8e", &parent.unwrap().to_string());
     assert_eq!(String::from_utf8(stub.to_bytes().unwrap()).unwrap(), expected);
+}
+
+#[test]
+fn a_tree_stands_after_the_details_and_before_what_is_unknown() {
+    let tree = "6d0e6d4ee0b6fd4e4f2d3c1c6c7a3c1b8c2d9e10";
+    for (text, before) in [
+        (EXAMPLE.trim_end().strip_suffix('}').unwrap().to_owned() + ",", "  },\n"),
+        (
+            format!("{{ \"commit\": \"{COMMIT}\", \"parent_commit\": null, \"artifacts\": {{}},"),
+            "  \"artifacts\": {},\n",
+        ),
+    ] {
+        let written = rewritten(&format!("{{ \"zebra\": 1, {} \"tree\": \"{tree}\" }}", &text[1..]));
+        let end = format!("{before}  \"tree\": \"{tree}\",\n  \"zebra\": 1\n}}\n");
+        assert!(written.ends_with(&end), "{written}");
+        assert_eq!(parse(&written).unwrap().tree, Some(tree.parse::<Tree>().unwrap()));
+        // An older version, which keeps it as an unknown key, writes the same bytes.
+        let mut older = parse(&written).unwrap();
+        older.tree = None;
+        older.unknown.shift_insert(0, "tree".to_owned(), tree.into());
+        assert_eq!(String::from_utf8(older.to_bytes().unwrap()).unwrap(), written);
+    }
 }
 
 #[test]
@@ -275,6 +299,7 @@ fn a_value_that_the_protocol_does_not_allow_is_named_with_its_key() {
     cases.extend(bad_ids().chain([json!(null)]).map(|value| ("/commit", value)));
     cases.extend(bad_ids().map(|value| ("/parent_commit", value)));
     cases.extend(bad_ids().chain([json!(null)]).map(|value| ("/artifacts/cef.zip", value)));
+    cases.extend(bad_ids().chain([json!(null)]).map(|value| ("/tree", value)));
     for key in ["/artifacts", "/details", "/details/apicallback_premise.zip"] {
         cases.extend(no_objects.iter().map(|value| (key, value.clone())));
     }
@@ -291,6 +316,7 @@ fn a_value_that_the_protocol_does_not_allow_is_named_with_its_key() {
     for (pointer, value) in cases {
         let mut whole: Value = serde_json::from_str(EXAMPLE).unwrap();
         whole["details"]["apicallback_premise.zip"]["mode"] = "755".into();
+        whole["tree"] = id.into();
         *whole.pointer_mut(pointer).unwrap() = value.clone();
         let message = refusal(whole.to_string().as_bytes());
         assert!(message.contains(&format!("key {} of", pointer[1..].replace('/', "."))), "{message}");

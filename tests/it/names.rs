@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use metalogic::address::{Commit, CommitError};
+use metalogic::address::{Commit, IdError, Tree};
 use metalogic::artifact::{Digest, Hasher, LONGEST_NAME, Mode, Name, NameError};
 use metalogic::location::{FileName, Location, LocationError};
 
@@ -122,7 +122,7 @@ fn a_commit_is_40_or_64_digits_of_lower_case_hex() {
             }
             Err(error) => {
                 assert!(length != 40 && length != 64);
-                assert_eq!(error, CommitError::Length(length));
+                assert_eq!(error, IdError::Length(length));
             }
         }
     }
@@ -137,7 +137,7 @@ fn a_commit_has_no_other_characters() {
             let mut odd: Vec<char> = id.chars().collect();
             odd[at] = c;
             let odd: String = odd.into_iter().collect();
-            assert_eq!(odd.parse::<Commit>(), Err(CommitError::Character(c)), "{odd}");
+            assert_eq!(odd.parse::<Commit>(), Err(IdError::Character(c)), "{odd}");
         }
     }
     assert!(format!("{id}\n").parse::<Commit>().is_err());
@@ -147,10 +147,20 @@ fn a_commit_has_no_other_characters() {
 #[test]
 fn the_null_id_names_no_commit() {
     for length in [40, 64] {
-        assert_eq!("0".repeat(length).parse::<Commit>(), Err(CommitError::Null));
+        assert_eq!("0".repeat(length).parse::<Commit>(), Err(IdError::Null));
         let almost = format!("{}1", "0".repeat(length - 1));
         assert_eq!(almost.parse::<Commit>().unwrap().to_string(), almost);
     }
+}
+
+#[test]
+fn a_tree_is_written_as_a_commit_is() {
+    let id = "bb7abf8df6603159deacf1e1060c3dbf49489d8a";
+    for text in [id, &"0".repeat(40), &id[1..], &id.to_uppercase(), "", &format!("{id}000000000000000000000001")] {
+        let (tree, commit) = (text.parse::<Tree>(), text.parse::<Commit>());
+        assert_eq!(tree.map(|tree| tree.to_string()), commit.map(|commit| commit.to_string()));
+    }
+    assert_eq!(format!("{:?}", id.parse::<Tree>().unwrap()), format!("Tree({id})"));
 }
 
 #[test]

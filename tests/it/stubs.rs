@@ -45,7 +45,7 @@ fn forest(rng: &mut Rng, commits: usize) -> ToldHistory {
     let parent = |rng: &mut Rng, at: usize| {
         if at == 0 || rng.u8(0..12) == 0 { None } else { Some(commit(rng.usize(at.saturating_sub(4)..at))) }
     };
-    ToldHistory { parents: (0..commits).map(|at| (commit(at), parent(rng, at))).collect() }
+    ToldHistory { parents: (0..commits).map(|at| (commit(at), parent(rng, at))).collect(), ..ToldHistory::default() }
 }
 
 #[tokio::test]
@@ -102,7 +102,8 @@ async fn many_at_once_are_what_one_by_one_from_the_oldest_up_gives() {
 async fn a_line_of_commits_asks_once_for_each_and_once_for_what_lies_before() {
     let commits: Vec<Commit> = (0..300).map(commit).collect();
     let parents = (0..300).map(|at| (commit(at), at.checked_sub(1).map(commit))).collect();
-    let (history, observer): (_, Arc<dyn Observer>) = (ToldHistory { parents }, Arc::new(Silent));
+    let (history, observer): (_, Arc<dyn Observer>) =
+        (ToldHistory { parents, ..ToldHistory::default() }, Arc::new(Silent));
     let fake = Fake::start().await;
     fake.calm();
     let mut old = Metafile::empty(commit(99), Some(commit(98)));
@@ -121,7 +122,8 @@ async fn a_line_of_commits_asks_once_for_each_and_once_for_what_lies_before() {
 #[tokio::test]
 async fn what_is_wrong_with_one_commit_stops_no_other() {
     let observer: Arc<dyn Observer> = Arc::new(Silent);
-    let history = ToldHistory { parents: HashMap::from([(commit(1), Some(commit(0))), (commit(2), Some(commit(1)))]) };
+    let parents = HashMap::from([(commit(1), Some(commit(0))), (commit(2), Some(commit(1)))]);
+    let history = ToldHistory { parents, ..ToldHistory::default() };
     let store = MemoryStore::default();
     let world = World { store: &store, ancestry: &history, observer: &observer, limits: Limits::default() };
     // The first is beyond the boundary of a shallow clone, and the last is nobody's.
@@ -141,7 +143,7 @@ async fn what_is_wrong_with_one_commit_stops_no_other() {
 async fn a_store_that_fails_ends_it_with_one_failure_and_what_was_put_before_is_told() {
     let observer: Arc<dyn Observer> = Arc::new(Silent);
     let parents = (0..50).map(|at| (commit(at), at.checked_sub(1).map(commit))).collect();
-    let (history, fake) = (ToldHistory { parents }, Fake::start().await);
+    let (history, fake) = (ToldHistory { parents, ..ToldHistory::default() }, Fake::start().await);
     let refused = Act::Answer { status: 403, headers: Vec::new(), body: "" };
     fake.fault(Fault {
         about: vec!["PUT", "/builds/0000000000000000000000000000000000000015/"],
