@@ -196,7 +196,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Show(arguments) => show::run(session, &arguments).await,
         Command::Fetch(arguments) => fetch::run(session, arguments).await,
         Command::Registry(arguments) => registry::run(session, &arguments).await,
-        Command::Hooks(arguments) => hooks::run(session, &arguments),
+        Command::Hooks(arguments) => hooks::run(session, &arguments).await,
         Command::Doctor(arguments) => doctor::run(session, &arguments).await,
         Command::Completions(arguments) => completions::run(session, &arguments),
     }

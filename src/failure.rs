@@ -14,6 +14,7 @@ use crate::fetch::FetchError;
 use crate::files::MeasureError;
 use crate::git::GitError;
 use crate::metafile::MetafileError;
+use crate::missed::MissedError;
 use crate::publish::{Conflict, PublishError, Refusal};
 use crate::resolve::{Objection, ResolveError};
 use crate::show::ShowError;
@@ -166,6 +167,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, |failed: &ChecksFailed| plain(failed.kind)))
         .or_else(|| of(error, |_: &LateError| advised(Kind::Unavailable, "give it longer with METALOGIC_TIMEOUT")))
         .or_else(|| of(error, |error: &std::io::Error| local(error)))
+        .or_else(|| of(error, missed))
         .or_else(|| of(error, ended))
 }
 
@@ -309,6 +311,13 @@ fn stub(error: &StubError) -> Verdict {
         StubError::Ancestry(source) => ancestry(source),
         StubError::NoParent(_) => advised(Kind::Git, "run this in a clone that has the commit (-C DIR)"),
         StubError::Metafile { .. } => plain(Kind::Integrity),
+    }
+}
+
+fn missed(error: &MissedError) -> Verdict {
+    match error {
+        MissedError::Git(source) => git(source),
+        MissedError::Store(source) => store(source),
     }
 }
 

@@ -38,6 +38,7 @@ pub mod walk;
 pub mod doctor;
 pub mod fetch;
 pub mod hooks;
+pub mod missed;
 pub mod resolve;
 pub mod rewritten;
 pub mod share;

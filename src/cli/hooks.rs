@@ -1,6 +1,7 @@
 //! `metalogic hooks`.
 
 mod install;
+mod outcome;
 mod status;
 mod uninstall;
 
@@ -27,13 +28,13 @@ enum Verb {
     Status(status::Arguments),
 }
 
-pub(crate) fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let repository = session.config.repository()?.ok_or(HooksError::NoRepository)?;
     let site = Site::of(repository)?;
     match &arguments.verb {
         Verb::Install(arguments) => install::run(session, &site, arguments),
         Verb::Uninstall(arguments) => uninstall::run(session, &site, arguments),
-        Verb::Status(status::Arguments {}) => status::run(session, &site),
+        Verb::Status(status::Arguments {}) => status::run(session, repository, &site).await,
     }
 }
 

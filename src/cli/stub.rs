@@ -60,7 +60,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let (moves, errors) = asked(session, arguments)?;
     if arguments.detach {
         let store = session.config.store_place().await?.location.to_string();
-        queue::go_on(session, &journal(session)?, &Job { by: None, moves, store: Some(store) })?;
+        queue::go_on(session, &journal(session)?, &Job { moves, store: Some(store), ..Job::default() })?;
         session.report.log("going on in the background: `metalogic hooks status` tells the outcome");
         return conclude(answer(session, None, &Done { detached: true, ..Done::nothing() }, arguments), errors);
     }

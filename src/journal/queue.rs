@@ -27,6 +27,9 @@ pub struct Job {
     pub moves: Moves,
     /// The store's location, where whoever called for it knew it.
     pub store: Option<String>,
+    /// What the log is to say of it.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Holds a job that waits.

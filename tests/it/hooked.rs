@@ -1,5 +1,8 @@
 //! Real git drives the hooks: whatever makes commits, each of them has a metafile.
 
+#[cfg(target_os = "linux")]
+mod away;
+mod heard;
 mod range;
 
 use std::collections::BTreeSet;

@@ -4,12 +4,17 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::outcome::Outcome;
 use super::{name, optional, program_on_path, setting, shown};
-use crate::cli::session::Session;
+use crate::cli::session::{Session, conclude};
 use crate::files;
+use crate::git::Repository;
 use crate::hooks::{Seat, Site, State};
 
-/// Say how the hooks stand
+/// Say how the hooks stand, what they missed and how to mend it
+///
+/// Tells of each hook whether it is in place and which program it runs; what failed last, from the log that hooks leave in git's common
+/// directory; what waits to be done by the next hook that runs; and which of the newest 1000 commits of branches and HEAD have no metafile.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {}
 
@@ -20,7 +25,8 @@ struct Row {
     line: Option<String>,
 }
 
-pub(super) fn run(session: &Session, site: &Site) -> anyhow::Result<()> {
+pub(super) async fn run(session: &Session, repository: &Repository, site: &Site) -> anyhow::Result<()> {
+    let outcome = Outcome::of(session, repository).await?;
     let on_path = program_on_path();
     let rows: Vec<Row> = site.seats()?.into_iter().map(|seat| row(site, seat, on_path.as_ref())).collect();
     let objects: Vec<_> = rows
@@ -40,8 +46,13 @@ pub(super) fn run(session: &Session, site: &Site) -> anyhow::Result<()> {
         "directory": shown(&site.directory),
         "core_hooks_path": setting(site.setting.as_ref()),
         "hooks": objects,
+        "log": shown(&outcome.log),
+        "failures": outcome.failures,
+        "waiting": outcome.waiting,
+        "without_metafile": outcome.without_metafile(),
+        "by_hand": outcome.by_hand,
     });
-    session.answer(&object, || text(site, &rows).into_bytes())?;
+    let answered = session.answer(&object, || format!("{}{}", text(site, &rows), outcome.text()).into_bytes());
     if !site.is_off() && rows.iter().any(|row| wants_installing(row.seat.state)) {
         session.report.note(if site.is_own() {
             "`metalogic hooks install` puts all of them in place"
@@ -49,7 +60,7 @@ pub(super) fn run(session: &Session, site: &Site) -> anyhow::Result<()> {
             "`metalogic hooks install` prints the lines to add, and touches nothing"
         });
     }
-    Ok(())
+    conclude(answered, outcome.errors)
 }
 
 fn row(site: &Site, seat: Seat, on_path: Option<&PathBuf>) -> Row {

@@ -13,12 +13,19 @@ use crate::git::Repository;
 use crate::hook::{Heard, Hook, NoSuchHook, Update};
 use crate::journal::{Job, Journal};
 use crate::location::Location;
+use crate::mainline::{self, Foxtrot, Mainline};
 use crate::moved::{self, Moves};
 
 use super::{Arguments, Done, answer, queue, read_input, stub_now};
 
 /// How long git waits for a store that is a directory. One that takes longer is seen to in the background.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Below this are branches: what moves along first parents.
+const BRANCHES: &str = "refs/heads/";
+
+/// How many branches of one push are looked at for foxtrot merges: who pushes more at once moves a repository.
+const CHECKED: usize = 100;
 
 /// Does a hook's work. Only a name that is no hook's is an error: somebody wrote it, and git did not.
 pub(super) async fn run(session: &Session, name: &str, words: &[String], arguments: &Arguments) -> anyhow::Result<()> {
@@ -50,7 +57,9 @@ pub(super) async fn run(session: &Session, name: &str, words: &[String], argumen
         return stub_now(session, &moves, brought, arguments, Vec::new()).await;
     }
     let journal = Journal::of(repository.common_directory());
-    let detached = match begin(session, &journal, Job { by: Some(hook), moves, store: None }, arguments.detach).await {
+    let notes = if hook == Hook::PostReceive { foxtrots(session, repository, &moves.updates) } else { Vec::new() };
+    let job = Job { by: Some(hook), moves, notes, ..Job::default() };
+    let detached = match begin(session, &journal, job, arguments.detach).await {
         Ok(detached) => detached,
         Err(error) => {
             queue::tell(session, &journal, hook, &error);
@@ -83,6 +92,27 @@ async fn begin(session: &Session, journal: &Journal, mut job: Job, detach: bool)
         Ok(done) => done.map(|()| false),
         Err(_) => queue::spawn(session).map(|()| true),
     }
+}
+
+/// Warns whoever pushed of branches whose former tips are hidden now; returns that and what else is to be written down of them.
+fn foxtrots(session: &Session, repository: &Repository, updates: &[Update]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let branches =
+        updates.iter().filter(|update| update.reference.as_deref().is_some_and(|name| name.starts_with(BRANCHES)));
+    for update in branches.take(CHECKED) {
+        let (Some(old), Some(new), Some(name)) = (update.old, update.new, &update.reference) else { continue };
+        match mainline::check(repository, old, new) {
+            Ok(Mainline::Hidden { merge }) => {
+                let foxtrot = format!("{name}: {}", Foxtrot { old, new, merge });
+                session.report.warning(&foxtrot);
+                notes.push(foxtrot);
+            }
+            Ok(Mainline::Rewritten) => notes.push(format!("{name} was rewritten: {old} is no ancestor of {new}")),
+            Ok(Mainline::Kept | Mainline::Unknown) => {}
+            Err(error) => notes.push(format!("{name}: whether {old} is hidden from {new} is not known: {error}")),
+        }
+    }
+    notes
 }
 
 /// Returns what a hook was told, with HEAD taken for the commit that it is now.

@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
+use futures::stream::{self, StreamExt as _};
+
 use crate::cli::session::{Ports, Session, all_of};
 use crate::config::ConfigError;
 use crate::detach;
 use crate::failure::{Failure, LateError};
-use crate::hook::Hook;
+use crate::hook::{Hook, Rewrite};
 use crate::journal::{Entry, Job, Journal, Trouble, Waiting};
-use crate::moved::{self, Moves};
+use crate::moved::{self, MOST, Moves};
+use crate::rewritten;
 use crate::stub::{self, Stubbed};
+use crate::world::World;
 
 use super::{journal, notes};
 
@@ -79,7 +83,8 @@ async fn work(session: &Session, journal: &Journal, store: Option<&str>, waiting
     let moves: Vec<Moves> = waiting.iter().map(|waiting| waiting.job.moves.clone()).collect();
     let by: BTreeSet<&str> = waiting.iter().map(|waiting| waiting.job.by.map_or("stub", Hook::name)).collect();
     let by = by.into_iter().map(str::to_owned).collect();
-    let mut entry = Entry { by, store: store.map(str::to_owned), ..Entry::default() };
+    let notes = waiting.iter().flat_map(|waiting| waiting.job.notes.clone()).collect();
+    let mut entry = Entry { by, store: store.map(str::to_owned), notes, ..Entry::default() };
     let waited = session.config.limits().timeout;
     let result = match tokio::time::timeout(waited, stub_all(session, store, &moves, &mut entry)).await {
         Ok(result) => result,
@@ -112,7 +117,19 @@ async fn stub_all(session: &Session, store: Option<&str>, moves: &[Moves], entry
     let Stubbed { stubs, failures } = stub::stub(session.world(&ports), &commits, false).await;
     entry.stubbed = stubs.iter().filter(|stub| stub.created).count();
     entry.present = stubs.len() - entry.stubbed;
+    entry.notes.extend(same_trees(session.world(&ports), moves).await);
     if failures.is_empty() { Ok(()) } else { Err(all_of(failures)) }
+}
+
+/// Says which rewritten commits are of the same files as what they were made of, where that was built.
+async fn same_trees(world: World<'_>, moves: &[Moves]) -> Vec<String> {
+    let rewrites = moves.iter().flat_map(|moved| &moved.rewrites).take(MOST);
+    let same = |rewrite: &Rewrite| {
+        let Rewrite { old, new } = *rewrite;
+        async move { rewritten::same_tree(world, new, &[old]).await.unwrap_or_default() }
+    };
+    let found: Vec<_> = stream::iter(rewrites).map(same).buffered(world.limits.jobs).collect().await;
+    found.iter().flatten().map(ToString::to_string).collect()
 }
 
 /// Writes down why a hook could not even say what is to be done.

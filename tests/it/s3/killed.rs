@@ -134,6 +134,7 @@ async fn a_stub_that_is_killed_leaves_a_whole_metafile_or_none_on_s3() {
     let team = Team::new().await;
     let first: Commit = team.sandbox.git("repo", &["rev-parse", "HEAD"]).trim().parse().unwrap();
     let second: Commit = team.sandbox.commit("second").parse().unwrap();
+    let tree = team.sandbox.git("repo", &["rev-parse", "HEAD^{tree}"]).trim().parse().ok();
     let mut built = Metafile::empty(first, None);
     built.artifacts.insert("app.zip".parse().unwrap(), first);
     let plant = |prefix: &str| {
@@ -146,7 +147,7 @@ async fn a_stub_that_is_killed_leaves_a_whole_metafile_or_none_on_s3() {
         let prefix = number.to_string();
         plant(&prefix);
         let stubbed = || team.fake.object(&format!("{prefix}/{}build_meta.json", second.address()));
-        let expected = built.stub(second, Some(first)).to_bytes().unwrap();
+        let expected = Metafile { tree, ..built.stub(second, Some(first)) }.to_bytes().unwrap();
         killing.kill(&store(&prefix), &mut rng);
         assert!(stubbed().is_none_or(|stored| stored.bytes == expected));
         killing.complete(&store(&prefix));
