@@ -38,6 +38,19 @@ pub struct Failure {
     pub causes: Vec<String>,
 }
 
+impl Kind {
+    /// Says whether the same thing, done again later, may well succeed: the world is in its way, and not what was asked.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Other | Self::NotYet | Self::AccessDenied | Self::Unavailable | Self::Configuration => true,
+            Self::Interrupted | Self::Terminated | Self::NotFound | Self::Several => true,
+            Self::Done | Self::Usage | Self::BuildFailed | Self::UnknownArtifact => false,
+            Self::Conflict | Self::Integrity | Self::Git => false,
+        }
+    }
+}
+
 /// Holds failures that happened side by side.
 #[derive(Debug, thiserror::Error)]
 #[error("{} failures", .0.len())]
@@ -61,6 +74,16 @@ pub struct ChecksFailed {
     pub checks: String,
     /// What kind they are together.
     pub kind: Kind,
+}
+
+/// Says that a run in the background was not done in the time that it has.
+#[derive(Debug, thiserror::Error)]
+#[error("{store} was not done in {}", humantime::format_duration(*waited))]
+pub struct LateError {
+    /// The store that it waited for.
+    pub store: String,
+    /// How long it had.
+    pub waited: std::time::Duration,
 }
 
 /// Says that a local file that a command writes is there already.
@@ -141,6 +164,8 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, exists))
         .or_else(|| of(error, doctor))
         .or_else(|| of(error, |failed: &ChecksFailed| plain(failed.kind)))
+        .or_else(|| of(error, |_: &LateError| advised(Kind::Unavailable, "give it longer with METALOGIC_TIMEOUT")))
+        .or_else(|| of(error, |error: &std::io::Error| local(error)))
         .or_else(|| of(error, ended))
 }
 

@@ -7,9 +7,11 @@ mod hooks;
 mod library;
 mod objects;
 mod program;
+mod range;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::address::Commit;
 use crate::ancestry::{Ancestry, AncestryError, Lineage};
@@ -17,7 +19,9 @@ use crate::ancestry::{Ancestry, AncestryError, Lineage};
 pub use hooks::HooksPath;
 use library::Library;
 use objects::{Blob, Cause, Objects};
-use program::{Program, ProgramError};
+use program::{Batch, Program, ProgramError};
+
+pub use range::{Range, Reached, Reference};
 
 /// Where hosts keep the merge of a pull request with its target: below one of these, under `<number>/merge`.
 const PULL_REQUESTS: [&str; 3] = ["refs/pull/", "refs/remotes/pull/", "refs/merge-requests/"];
@@ -28,6 +32,8 @@ pub struct Repository {
     library: Option<Library>,
     program: Program,
     places: Places,
+    /// The process that reads objects where the library does not: one serves a whole run.
+    batch: Mutex<Option<Batch>>,
 }
 
 /// Says where a repository is, in absolute paths without symbolic links.
@@ -89,17 +95,21 @@ impl Repository {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
         let program = Program::at(directory);
         let refusal = match Library::open(directory) {
-            Ok((library, places)) => return Ok(Some(Self { library: Some(library), program, places })),
+            Ok((library, places)) => return Ok(Some(Self::new(Some(library), program, places))),
             Err(refusal) => refusal,
         };
         match program.places() {
-            Ok(places) => Ok(places.map(|places| Self { library: None, program, places })),
+            Ok(places) => Ok(places.map(|places| Self::new(None, program, places))),
             Err(ProgramError::Absent) => library::refused(directory, refusal).map(|()| None),
             Err(ProgramError::ForeignOwner(directory)) => Err(GitError::ForeignOwner { directory }),
             Err(ProgramError::Failed(source)) => {
                 Err(unreadable(format!("the repository of {}", directory.display()), source))
             }
         }
+    }
+
+    fn new(library: Option<Library>, program: Program, places: Places) -> Self {
+        Self { library, program, places, batch: Mutex::default() }
     }
 
     /// Returns git's common directory, which all work trees of a repository share.
@@ -232,10 +242,18 @@ impl Repository {
     }
 
     fn read<T>(&self, look: impl FnOnce(&mut dyn Objects) -> Result<T, Cause>) -> Result<T, Cause> {
-        match &self.library {
-            Some(library) => library.read(look),
-            None => look(&mut self.program.objects()?),
+        if let Some(library) = &self.library {
+            return library.read(look);
         }
+        let mut shared = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = match shared.take() {
+            Some(batch) => batch,
+            None => self.program.objects()?,
+        };
+        let answer = look(&mut batch)?;
+        // One that failed may be in the middle of an answer, and is not asked again.
+        *shared = Some(batch);
+        Ok(answer)
     }
 }
 

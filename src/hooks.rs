@@ -16,9 +16,6 @@ use crate::hook::{Hook, Script};
 pub use install::{Installed, Installing, install};
 pub use uninstall::{Uninstalled, Uninstalling, uninstall};
 
-/// The directory below git's common directory in which the hooks keep what they have to say.
-pub const JOURNAL: &str = "metalogic-hooks";
-
 /// Says why hooks are not as they were to be; each variant is something else that a caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum HooksError {

@@ -214,11 +214,14 @@ pub(super) fn run(command: &mut Command) -> Result<Output, ProgramError> {
 }
 
 pub(super) fn succeed(command: &mut Command) -> Result<Vec<u8>, ProgramError> {
-    let output = run(command)?;
+    succeeded(run(command)?)
+}
+
+pub(super) fn succeeded(output: Output) -> Result<Vec<u8>, ProgramError> {
     if output.status.success() { Ok(output.stdout) } else { Err(failed(complaint(&output))) }
 }
 
-fn not_started(error: io::Error) -> ProgramError {
+pub(super) fn not_started(error: io::Error) -> ProgramError {
     if error.kind() == io::ErrorKind::NotFound { ProgramError::Absent } else { ProgramError::Failed(error.into()) }
 }
 

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{HooksError, JOURNAL, Seat, Site, State, legacy};
+use super::{HooksError, Seat, Site, State, legacy};
 use crate::files;
 use crate::hook::Hook;
+use crate::journal::Journal;
 
 /// Says what is done, or would be, to have a hook out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub fn uninstall(site: &Site, dry_run: bool) -> Result<(Vec<Uninstalled>, Vec<Ho
             done.push(Uninstalled { hook: seat.hook, path: seat.path, step, kept: None });
         }
     }
-    let journal = site.common_directory.join(JOURNAL);
+    let journal = Journal::of(&site.common_directory).directory().to_owned();
     if !dry_run && let Err(source) = files::remove_tree(&journal, &journal) {
         refused.push(HooksError::File { path: journal, what: "removed", source });
     }

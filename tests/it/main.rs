@@ -30,6 +30,8 @@ mod flows;
 mod git;
 mod histories;
 #[cfg(unix)]
+mod hooked;
+#[cfg(unix)]
 mod hooks;
 mod metafile;
 mod metalogic;
@@ -45,3 +47,4 @@ mod repositories;
 mod s3;
 mod sandbox;
 mod sharing;
+mod stubs;
