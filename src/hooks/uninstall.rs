@@ -47,7 +47,7 @@ pub fn uninstall(site: &Site, dry_run: bool) -> Result<(Vec<Uninstalled>, Vec<Ho
     let own = if site.is_own() { site.directory.clone() } else { site.common_directory.join("hooks") };
     for hook in Hook::ALL {
         let seat = Seat::at(hook, &own, false)?;
-        let (step, target) = plan(&seat)?;
+        let (step, target) = plan(&seat);
         let uninstalled = || -> Result<(), HooksError> {
             act(step, &target, seat.kept.as_deref())?;
             let other = legacy(&seat.path);
@@ -80,21 +80,21 @@ pub fn uninstall(site: &Site, dry_run: bool) -> Result<(Vec<Uninstalled>, Vec<Ho
 }
 
 /// Says what is to be done about a hook, and to which file.
-fn plan(seat: &Seat) -> Result<(Uninstalling, PathBuf), HooksError> {
+fn plan(seat: &Seat) -> (Uninstalling, PathBuf) {
     let path = seat.path.clone();
     let out = if seat.kept.is_some() { Uninstalling::Restore } else { Uninstalling::Remove };
-    Ok(match seat.state {
+    match seat.state {
         State::Installed | State::Outdated => (out, path),
         State::Absent if seat.kept.is_some() => (out, path),
         // Pre-commit would run itself for ever, if that was what ours kept.
-        State::Legacy if seat.kept_is_of_pre_commit()? => (Uninstalling::Remove, legacy(&path)),
+        State::Legacy if !seat.runs_kept => (Uninstalling::Remove, legacy(&path)),
         // Else it goes on to run what ours ran first.
         State::Legacy => (out, legacy(&path)),
         State::Foreign | State::Called if seat.legacy.is_some() => (Uninstalling::Remove, legacy(&path)),
         State::Called => (Uninstalling::Tell, path),
         State::Foreign => (Uninstalling::Leave, path),
         State::Absent => (Uninstalling::Nothing, path),
-    })
+    }
 }
 
 fn act(step: Uninstalling, target: &Path, kept: Option<&Path>) -> Result<(), HooksError> {
