@@ -77,10 +77,10 @@ fn quoted(program: &[u8]) -> Vec<u8> {
 }
 
 impl Hook {
-    /// Returns the line that calls the program from somebody else's hook. It never fails, be the program there or not.
+    /// Returns the line that calls the program from somebody else's hook. It never fails, be the program there or not, or too old for it.
     #[must_use]
     pub fn line(self) -> String {
-        format!("if command -v metalogic >/dev/null 2>&1; then {} \"$@\"; fi", self.call())
+        format!("if command -v metalogic >/dev/null 2>&1; then {} \"$@\" || :; fi", self.call())
     }
 
     /// Says whether somebody else's hook calls the program: a line does, that is no comment.

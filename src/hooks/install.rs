@@ -57,7 +57,9 @@ pub fn install(
         if step == Installing::Conflict {
             occupied.push((seat.path.clone(), aside(&seat.path)));
         }
-        let kept = if step == Installing::Keep { Some(aside(&seat.path)) } else { seat.kept };
+        // Where ours had gone, what it kept runs again.
+        let runs_kept = seat.runs_kept || step == Installing::Write;
+        let kept = if step == Installing::Keep { Some(aside(&seat.path)) } else { seat.kept.filter(|_| runs_kept) };
         if !dry_run && let Err(error) = act(step, &seat.path, &target, &script) {
             refused.push(error);
             continue;

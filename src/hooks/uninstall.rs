@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{HooksError, JOURNAL, Seat, Site, State, legacy};
+use super::{HooksError, Seat, Site, State, legacy};
 use crate::files;
 use crate::hook::Hook;
+use crate::journal::Journal;
 
 /// Says what is done, or would be, to have a hook out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn uninstall(site: &Site, dry_run: bool) -> Result<(Vec<Uninstalled>, Vec<Ho
     let own = if site.is_own() { site.directory.clone() } else { site.common_directory.join("hooks") };
     for hook in Hook::ALL {
         let seat = Seat::at(hook, &own, false)?;
-        let (step, target) = plan(&seat)?;
+        let (step, target) = plan(&seat);
         let uninstalled = || -> Result<(), HooksError> {
             act(step, &target, seat.kept.as_deref())?;
             let other = legacy(&seat.path);
@@ -71,7 +72,7 @@ pub fn uninstall(site: &Site, dry_run: bool) -> Result<(Vec<Uninstalled>, Vec<Ho
             done.push(Uninstalled { hook: seat.hook, path: seat.path, step, kept: None });
         }
     }
-    let journal = site.common_directory.join(JOURNAL);
+    let journal = Journal::of(&site.common_directory).directory().to_owned();
     if !dry_run && let Err(source) = files::remove_tree(&journal, &journal) {
         refused.push(HooksError::File { path: journal, what: "removed", source });
     }
@@ -79,21 +80,21 @@ pub fn uninstall(site: &Site, dry_run: bool) -> Result<(Vec<Uninstalled>, Vec<Ho
 }
 
 /// Says what is to be done about a hook, and to which file.
-fn plan(seat: &Seat) -> Result<(Uninstalling, PathBuf), HooksError> {
+fn plan(seat: &Seat) -> (Uninstalling, PathBuf) {
     let path = seat.path.clone();
     let out = if seat.kept.is_some() { Uninstalling::Restore } else { Uninstalling::Remove };
-    Ok(match seat.state {
+    match seat.state {
         State::Installed | State::Outdated => (out, path),
         State::Absent if seat.kept.is_some() => (out, path),
         // Pre-commit would run itself for ever, if that was what ours kept.
-        State::Legacy if seat.kept_is_of_pre_commit()? => (Uninstalling::Remove, legacy(&path)),
+        State::Legacy if !seat.runs_kept => (Uninstalling::Remove, legacy(&path)),
         // Else it goes on to run what ours ran first.
         State::Legacy => (out, legacy(&path)),
         State::Foreign | State::Called if seat.legacy.is_some() => (Uninstalling::Remove, legacy(&path)),
         State::Called => (Uninstalling::Tell, path),
         State::Foreign => (Uninstalling::Leave, path),
         State::Absent => (Uninstalling::Nothing, path),
-    })
+    }
 }
 
 fn act(step: Uninstalling, target: &Path, kept: Option<&Path>) -> Result<(), HooksError> {

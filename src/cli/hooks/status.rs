@@ -119,7 +119,8 @@ fn said(row: &Row) -> String {
         State::Foreign => return "another's hook is there, and does not call metalogic".to_owned(),
         State::Absent => return "absent".to_owned(),
     };
-    let kept = row.seat.kept.as_ref().map(|kept| format!("; {} runs first", name(kept))).unwrap_or_default();
+    let kept = row.seat.kept.as_ref().filter(|_| row.seat.runs_kept);
+    let kept = kept.map(|kept| format!("; {} runs first", name(kept))).unwrap_or_default();
     let program = match &row.program {
         Some(program) => format!("runs {}", shown(program)),
         None => "does nothing, since metalogic is not on PATH".to_owned(),

@@ -142,6 +142,7 @@ fn ours_over_pre_commit_runs_it_first_and_so_it_stays_where_pre_commit_comes_aga
         install_pre_commit(&sandbox, hook);
     }
     assert_eq!(said(&sandbox, &["status"], "state")[4].1, "run by pre-commit");
+    assert!(!sandbox.done(&["hooks", "status"]).contains("runs first"), "pre-commit is not run by what it runs");
     assert_eq!(commit_and_push(&sandbox), (both(), 2));
     assert_eq!(said(&sandbox, &["install"], "outcome"), all("in place"));
     sandbox.done(&["hooks", "uninstall"]);
@@ -156,6 +157,7 @@ fn what_ours_kept_goes_on_where_pre_commit_runs_ours_and_where_ours_goes() {
     install_pre_commit(&sandbox, "pre-push");
     assert_eq!(commit_and_push(&sandbox), (both(), 1));
     assert_eq!(sandbox.read("mine"), "mine\n");
+    assert!(sandbox.done(&["hooks", "status"]).contains("pre-push.before-metalogic runs first"));
     sandbox.done(&["hooks", "uninstall"]);
     assert_eq!(commit_and_push(&sandbox), (vec![], 1));
     assert_eq!(sandbox.read("mine"), "mine\nmine\n");

@@ -22,7 +22,11 @@ fn shells() -> Vec<Vec<String>> {
         let rest = shell[1..].iter().map(|&word| word.to_owned());
         Some(std::iter::once(found.to_str().unwrap().to_owned()).chain(rest).collect())
     };
-    SHELLS.iter().filter_map(called).collect()
+    let mut shells: Vec<Vec<String>> = SHELLS.iter().filter_map(called).collect();
+    // One shell may have two names.
+    let mut known = std::collections::BTreeSet::new();
+    shells.retain(|shell| known.insert((std::fs::canonicalize(&shell[0]).unwrap(), shell[1..].to_vec())));
+    shells
 }
 
 /// A directory of hooks, as it lies in `hooks/` or was installed with the program at a place.
@@ -95,7 +99,8 @@ fn the_program_gets_what_git_said_and_the_hook_is_silent_and_succeeds() {
         let sandbox = with_hook(hook, None);
         stand_in(&sandbox, "bin");
         for shell in shells() {
-            for input in ["", "one line\n", "no end", "two\n\n\n", "%s \\n $HOME * `x`\n"] {
+            let inputs = ["%s \\n $HOME * `x`\n", "", "no end", "two\n\n\n"];
+            for input in inputs.into_iter().take(if hook.reads() { 4 } else { 1 }) {
                 let output = run(&sandbox, &shell, hook.name(), input.as_bytes());
                 assert_eq!(heard(&output), (Some(0), warned(hook).to_owned()), "{shell:?} {hook:?} {input:?}");
                 let calls = calls(&sandbox);
@@ -115,7 +120,7 @@ fn what_was_there_runs_first_with_the_same_arguments_and_input_and_its_status_co
         stand_in(&sandbox, "bin");
         let kept = format!("hooks/{}.before-metalogic", hook.name());
         for shell in shells() {
-            for status in [0, 1, 42] {
+            for status in [0, 42] {
                 let text = format!(
                     "#!/bin/sh\nfor calls in \"$CALLS\"/*.input; do [ ! -e \"$calls\" ] || echo late; done\n\
                      printf '%s,' \"$@\"; cat; echo 'also heard' >&2; exit {status}\n"
