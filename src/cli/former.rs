@@ -54,7 +54,7 @@ impl Former {
                 Ok(Mainline::Kept) => {}
                 Ok(Mainline::Hidden { merge }) => foxtrot = foxtrot.or(Some(Foxtrot { old, new, merge })),
                 Ok(Mainline::Rewritten) => {
-                    session.report.detail(&format!("the tip {old} is not in the history of {new}"))
+                    session.report.detail(&format!("the tip {old} is not in the history of {new}"));
                 }
                 Ok(Mainline::Unknown) => {
                     session
