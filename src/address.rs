@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Holds the full object id of a git commit in lower-case hex: 40 digits (SHA-1) or 64 (SHA-256).
 ///
 /// It is the only form in which the protocol names a commit, so an abbreviated, upper-case or null id
@@ -125,5 +128,17 @@ impl fmt::Display for Id {
         let bytes = self.bytes.iter().take(usize::from(self.length));
         let text: String = bytes.flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
         f.pad(&text)
+    }
+}
+
+impl Serialize for Commit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Commit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }

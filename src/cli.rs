@@ -5,6 +5,7 @@ mod doctor;
 mod fetch;
 mod former;
 mod help;
+mod hooks;
 mod init;
 mod publish;
 mod registry;
@@ -94,6 +95,7 @@ enum Command {
     Show(show::Arguments),
     Fetch(fetch::Arguments),
     Registry(registry::Arguments),
+    Hooks(hooks::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
 }
@@ -194,6 +196,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Show(arguments) => show::run(session, &arguments).await,
         Command::Fetch(arguments) => fetch::run(session, arguments).await,
         Command::Registry(arguments) => registry::run(session, &arguments).await,
+        Command::Hooks(arguments) => hooks::run(session, &arguments),
         Command::Doctor(arguments) => doctor::run(session, &arguments).await,
         Command::Completions(arguments) => completions::run(session, &arguments),
     }

@@ -6,6 +6,7 @@ mod registry_home;
 mod settings;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -21,7 +22,7 @@ use crate::world::Limits;
 
 pub use registry_file::Found;
 pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
-use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, STORE, TIMEOUT};
+use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, REGISTRY, STORE, TIMEOUT};
 
 /// Says why a run cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +160,22 @@ impl Config {
         std::env::set_current_dir(&directory).map_err(|source| ConfigError::Directory { directory, source })
     }
 
+    /// Returns the flags for another process of this program that is to go on in this directory with what this one was told.
+    #[must_use]
+    pub fn passed_on(&self) -> Vec<OsString> {
+        // This directory was entered already; the flag outdoes the variable.
+        let mut passed: Vec<OsString> = vec![DIRECTORY.flag.into(), ".".into()];
+        let mut pass = |setting: Setting, value: Option<String>| {
+            passed.extend(value.into_iter().flat_map(|value| [setting.flag.into(), value.into()]));
+        };
+        pass(STORE, self.flags.store.clone());
+        pass(REGISTRY, self.flags.registry.clone());
+        pass(MAX_ANCESTORS, Some(self.limits.max_ancestors.to_string()));
+        pass(JOBS, Some(self.limits.jobs.to_string()));
+        pass(TIMEOUT, Some(humantime::format_duration(self.limits.timeout).to_string()));
+        passed
+    }
+
     /// Returns the bounds of what flows do.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -279,6 +296,16 @@ impl Config {
         }
         let store = self.open(&place.location, &place.terms)?;
         Ok((store, place))
+    }
+
+    /// Returns the store at a URL that an earlier run wrote down.
+    ///
+    /// # Errors
+    /// What names no location, and those of [`Config::open`].
+    pub fn store_at(&self, url: &str) -> Result<Arc<dyn Store>, ConfigError> {
+        let location = locate("the store of a job that waits", url, &self.directory)?;
+        let terms = self.own_terms(&location)?.unwrap_or_default();
+        self.open(&location, &terms)
     }
 
     /// Returns the store at a location, which need not be the one that is configured. A directory has no terms.

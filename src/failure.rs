@@ -1,5 +1,6 @@
 //! What a failure is to whoever meets it: a kind with its exit code, a message, and what to do next. The only place that decides it.
 
+mod hooks;
 mod kind;
 mod registry;
 mod store;
@@ -19,6 +20,7 @@ use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::transfer::ReceiveError;
 
+use hooks::hooks;
 pub use kind::Kind;
 use registry::{edit, registry, share};
 use store::store;
@@ -34,6 +36,19 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Why it happened, outermost first.
     pub causes: Vec<String>,
+}
+
+impl Kind {
+    /// Says whether the same thing, done again later, may well succeed: the world is in its way, and not what was asked.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Other | Self::NotYet | Self::AccessDenied | Self::Unavailable | Self::Configuration => true,
+            Self::Interrupted | Self::Terminated | Self::NotFound | Self::Several => true,
+            Self::Done | Self::Usage | Self::BuildFailed | Self::UnknownArtifact => false,
+            Self::Conflict | Self::Integrity | Self::Git => false,
+        }
+    }
 }
 
 /// Holds failures that happened side by side.
@@ -59,6 +74,16 @@ pub struct ChecksFailed {
     pub checks: String,
     /// What kind they are together.
     pub kind: Kind,
+}
+
+/// Says that a run in the background was not done in the time that it has.
+#[derive(Debug, thiserror::Error)]
+#[error("{store} was not done in {}", humantime::format_duration(*waited))]
+pub struct LateError {
+    /// The store that it waited for.
+    pub store: String,
+    /// How long it had.
+    pub waited: std::time::Duration,
 }
 
 /// Says that a local file that a command writes is there already.
@@ -135,9 +160,12 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, fetch))
         .or_else(|| of(error, share))
         .or_else(|| of(error, edit))
+        .or_else(|| of(error, hooks))
         .or_else(|| of(error, exists))
         .or_else(|| of(error, doctor))
         .or_else(|| of(error, |failed: &ChecksFailed| plain(failed.kind)))
+        .or_else(|| of(error, |_: &LateError| advised(Kind::Unavailable, "give it longer with METALOGIC_TIMEOUT")))
+        .or_else(|| of(error, |error: &std::io::Error| local(error)))
         .or_else(|| of(error, ended))
 }
 

@@ -1,5 +1,6 @@
 //! Local files: what they are, and how new ones come to be.
 
+mod program;
 mod swap;
 
 use std::fs::{File, Metadata, Permissions};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Digest, Hasher, Mode};
 use crate::store::Progress;
 
+pub use program::{Standing, is_program, is_same, path_of, place_program, remove, rename, set_aside, standing};
 pub use swap::swap;
 
 /// How many bytes are read from a file at a time.

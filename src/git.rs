@@ -4,9 +4,11 @@
 //! repository. The program (`git`) opens all of them, and is the reference wherever the two might differ.
 
 mod former;
+mod hooks;
 mod library;
 mod objects;
 mod program;
+mod range;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,9 +17,12 @@ use crate::address::{Commit, Tree};
 use crate::ancestry::{Ancestry, AncestryError, Lineage};
 
 pub use former::Sought;
+pub use hooks::HooksPath;
 use library::Library;
 use objects::{Blob, Cause, Objects};
 use program::{Program, ProgramError};
+
+pub use range::{Range, Reached, Reference};
 
 /// Where hosts keep the merge of a pull request with its target: below one of these, under `<number>/merge`.
 const PULL_REQUESTS: [&str; 3] = ["refs/pull/", "refs/remotes/pull/", "refs/merge-requests/"];
@@ -89,17 +94,21 @@ impl Repository {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
         let program = Program::at(directory);
         let refusal = match Library::open(directory) {
-            Ok((library, places)) => return Ok(Some(Self { library: Some(library), program, places })),
+            Ok((library, places)) => return Ok(Some(Self::new(Some(library), program, places))),
             Err(refusal) => refusal,
         };
         match program.places() {
-            Ok(places) => Ok(places.map(|places| Self { library: None, program, places })),
+            Ok(places) => Ok(places.map(|places| Self::new(None, program, places))),
             Err(ProgramError::Absent) => library::refused(directory, refusal).map(|()| None),
             Err(ProgramError::ForeignOwner(directory)) => Err(GitError::ForeignOwner { directory }),
             Err(ProgramError::Failed(source)) => {
                 Err(unreadable(format!("the repository of {}", directory.display()), source))
             }
         }
+    }
+
+    fn new(library: Option<Library>, program: Program, places: Places) -> Self {
+        Self { library, program, places }
     }
 
     /// Returns git's common directory, which all work trees of a repository share.

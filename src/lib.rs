@@ -20,20 +20,24 @@ pub mod catalog;
 pub mod event;
 pub mod hook;
 pub mod store;
-// Floor 5, leaves: local files, git and, below `store`, the stores.
+// Floor 5, leaves: local files, git, another process and, below `store`, the stores.
+pub mod detach;
 pub mod files;
 pub mod git;
 // Floor 6, means: what flows have in common.
 pub mod mainline;
+pub mod moved;
 pub mod race;
 pub mod stored;
 pub mod transfer;
 pub mod world;
-// Floor 7, the walk along history.
+// Floor 7, the walk along history; what hooks leave behind.
+pub mod journal;
 pub mod walk;
 // Floor 8, flows: one use case each.
 pub mod doctor;
 pub mod fetch;
+pub mod hooks;
 pub mod resolve;
 pub mod rewritten;
 pub mod share;

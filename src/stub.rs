@@ -1,7 +1,13 @@
-//! Stubbing a commit: its first metafile, so that one always exists.
+//! Stubbing commits: their first metafiles, so that one always exists.
+
+use std::collections::HashMap;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use indexmap::IndexSet;
 
 use crate::address::Commit;
 use crate::ancestry::AncestryError;
+use crate::event::Event;
 use crate::metafile::{Metafile, MetafileError};
 use crate::store::{Condition, Key, StoreError};
 use crate::stored;
@@ -41,52 +47,199 @@ pub enum StubError {
     },
 }
 
-/// Puts the stub of a commit, unless there is a metafile already: then that is the success.
-///
-/// The stub is the first metafile found among the ancestors, re-addressed.
-///
-/// # Errors
-/// [`StubError`].
-pub async fn stub(world: World<'_>, commit: Commit, dry_run: bool) -> Result<Stub, StubError> {
-    let url = world.store.url(&Key::Metafile(commit));
-    let mut walk = Walk::new(world, commit)?;
-    // Most often the parent has a metafile: it is read while the commit's own is looked for.
-    let key = Key::Metafile(commit);
-    let (own, ahead) = futures::future::join(world.store.head(&key), walk.read_parents_metafile()).await;
-    if own?.is_some() {
-        return Ok(Stub { commit, url, created: false });
-    }
-    ahead?;
-    if !walk.knows_parent()? {
-        return Err(StubError::NoParent(commit));
-    }
-    let parent = walk.parent(None)?;
-    let mut stub = match walk.nearest_metafile().await? {
-        Some(nearest) => nearest.stub(commit, parent),
-        None => Metafile::empty(commit, parent),
-    };
-    stub.tree = world.ancestry.tree(commit)?;
-    let bytes = stub.to_bytes().map_err(|source| StubError::Metafile { commit, source })?;
-    let created = dry_run || stored::write(world.store, commit, bytes, &Condition::Absent).await?;
-    Ok(Stub { commit, url, created })
+/// Holds what stubbing several commits came to.
+#[derive(Debug, Default)]
+pub struct Stubbed {
+    /// The commits that have a metafile now, ancestors before their descendants.
+    pub stubs: Vec<Stub>,
+    /// Why others have none. After a failure of the store nothing more is tried.
+    pub failures: Vec<StubError>,
 }
 
-/// How far back one of several commits is looked for among the ancestors of another.
-const REACH: usize = 1000;
-
-/// Puts commits in an order in which ancestors come before their descendants, so that a stub finds those made before it. A commit that
-/// is named several times is there once.
-#[must_use]
-pub fn oldest_first(world: World<'_>, commits: &[Commit]) -> Vec<Commit> {
-    let mut ordered: indexmap::IndexSet<Commit> = commits.iter().copied().collect();
-    if ordered.len() > 1 {
-        let named = ordered.clone();
-        let before = |commit: &Commit| {
-            // What git does not know here is refused when its turn comes.
-            let ancestors = world.ancestry.first_parents(*commit, REACH).map(|lineage| lineage.ancestors);
-            ancestors.unwrap_or_default().iter().filter(|ancestor| named.contains(*ancestor)).count()
-        };
-        ordered.sort_by_cached_key(|commit| before(commit));
+/// Puts the stub of each commit, unless it has a metafile already: then that is the success.
+///
+/// A stub is the first metafile found among the ancestors, re-addressed. Among commits that are stubbed together it is looked for only where
+/// the first of them leave off: all others have the stub, or the metafile, of an ancestor in their midst.
+pub async fn stub(world: World<'_>, commits: &[Commit], dry_run: bool) -> Stubbed {
+    let mut stubbed = Stubbed::default();
+    let midst: IndexSet<Commit> = commits.iter().copied().collect();
+    let mut family = Family { world, own: HashMap::new(), kin: HashMap::new(), known: HashMap::new() };
+    let mut failures = match family.meet(&midst).await {
+        Ok(failures) => failures,
+        Err(error) => {
+            stubbed.failures.push(error.into());
+            return stubbed;
+        }
+    };
+    let mut puts = Vec::new();
+    for commit in family.oldest_first(&midst) {
+        match family.first_metafile(commit) {
+            Ok(bytes) => puts.push((commit, bytes)),
+            Err(error) => failures.push(error),
+        }
     }
-    ordered.into_iter().collect()
+    let put = |(commit, bytes): (Commit, Option<Vec<u8>>)| async move {
+        let created = match bytes {
+            Some(bytes) => dry_run || stored::write(world.store, commit, bytes, &Condition::Absent).await?,
+            None => false,
+        };
+        Ok::<_, StoreError>(Stub { commit, url: world.store.url(&Key::Metafile(commit)), created })
+    };
+    let mut puts = stream::iter(puts).map(put).buffered(world.limits.jobs);
+    while let Some(done) = puts.next().await {
+        match done {
+            Ok(stub) => stubbed.stubs.push(stub),
+            Err(error) => {
+                failures.push(error.into());
+                break;
+            }
+        }
+    }
+    stubbed.failures = failures;
+    stubbed
+}
+
+/// Says where a commit's stub comes from, and whose child it is.
+struct Kin {
+    parent: Option<Commit>,
+    source: Source,
+}
+
+/// Says where a stub comes from.
+enum Source {
+    /// From an ancestor that is stubbed with it.
+    Midst(Commit),
+    /// From the nearest metafile outside, which may be none.
+    Outside(Option<Box<Metafile>>),
+}
+
+/// Knows the commits that are stubbed together.
+struct Family<'a> {
+    world: World<'a>,
+    /// Whether a commit has a metafile, and which; a malformed one is there and says nothing.
+    own: HashMap<Commit, Option<Metafile>>,
+    kin: HashMap<Commit, Kin>,
+    /// What each commit's metafile says, or will say.
+    known: HashMap<Commit, Metafile>,
+}
+
+impl Family<'_> {
+    /// Looks for the commits' own metafiles and, at the same time, for what those inherit whose parents are outside. Returns what is wrong
+    /// with single commits: those are left out.
+    async fn meet(&mut self, midst: &IndexSet<Commit>) -> Result<Vec<StubError>, StoreError> {
+        let (world, mut failures, mut first) = (self.world, Vec::new(), Vec::new());
+        for &commit in midst {
+            match world.ancestry.first_parents(commit, 1).map(|lineage| lineage.ancestors.first().copied()) {
+                Ok(Some(parent)) if midst.contains(&parent) => {
+                    self.kin.insert(commit, Kin { parent: Some(parent), source: Source::Midst(parent) });
+                }
+                // What git does not know may have a metafile all the same.
+                Ok(_) | Err(AncestryError::NoSuchCommit(_)) => first.push(commit),
+                Err(error @ AncestryError::Unreadable { .. }) => failures.push(error.into()),
+            }
+        }
+        let read =
+            |&commit: &Commit| async move { Ok::<_, StoreError>((commit, stored::read(world.store, commit).await?)) };
+        let own = stream::iter(midst).map(read).buffered(world.limits.jobs).try_collect::<Vec<_>>();
+        let mut walks = Vec::new();
+        for commit in first {
+            match Walk::new(world, commit) {
+                Ok(walk) => walks.push((commit, walk)),
+                Err(error) => failures.push(error.into()),
+            }
+        }
+        // Most often the parent has a metafile: it is read while the commit's own is looked for.
+        let ahead = stream::iter(&mut walks).map(|(_, walk)| walk.read_parents_metafile());
+        let ahead = ahead.buffered(world.limits.jobs).try_collect::<()>();
+        let (own, ahead) = futures::future::join(own, ahead).await;
+        for (commit, stored) in own? {
+            let Some(stored) = stored else { continue };
+            self.own.insert(commit, self.readable(commit, stored.metafile));
+        }
+        // What only somebody without a metafile needs fails nobody else.
+        if midst.iter().any(|commit| !self.own.contains_key(commit)) {
+            ahead?;
+        }
+        for (commit, mut walk) in walks {
+            if self.own.get(&commit).is_some_and(Option::is_some) {
+                continue;
+            }
+            match self.look_outside(commit, &mut walk, midst).await? {
+                Ok(kin) => drop(self.kin.insert(commit, kin)),
+                // One that has a metafile needs nothing more.
+                Err(_) if self.own.contains_key(&commit) => {}
+                Err(error) => failures.push(error),
+            }
+        }
+        Ok(failures)
+    }
+
+    /// Looks for what a commit inherits whose parent is not stubbed with it.
+    async fn look_outside(
+        &self,
+        commit: Commit,
+        walk: &mut Walk<'_>,
+        midst: &IndexSet<Commit>,
+    ) -> Result<Result<Kin, StubError>, StoreError> {
+        match walk.knows_parent() {
+            Ok(true) => {}
+            Ok(false) => return Ok(Err(StubError::NoParent(commit))),
+            Err(error) => return Ok(Err(error.into())),
+        }
+        let parent = match walk.parent(None) {
+            Ok(parent) => parent,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let kept = walk.leave_off(|ancestor| midst.contains(&ancestor));
+        let source = match (walk.nearest_metafile().await?, kept) {
+            (Some(nearest), _) => Source::Outside(Some(Box::new(nearest.clone()))),
+            (None, Some(ancestor)) => Source::Midst(ancestor),
+            (None, None) => Source::Outside(None),
+        };
+        Ok(Ok(Kin { parent, source }))
+    }
+
+    fn readable(&self, commit: Commit, metafile: Result<Metafile, MetafileError>) -> Option<Metafile> {
+        let skipped = |error: &MetafileError| Event::MetafileSkipped { commit, problem: error.to_string() };
+        metafile.inspect_err(|error| self.world.observer.observe(&skipped(error))).ok()
+    }
+
+    /// Returns the commits that can be told of, each after the one that it inherits from.
+    fn oldest_first(&self, midst: &IndexSet<Commit>) -> IndexSet<Commit> {
+        let mut ordered = IndexSet::new();
+        for &commit in midst {
+            let inherits = |commit: &Commit| match self.kin.get(commit).map(|kin| &kin.source) {
+                Some(Source::Midst(ancestor)) => Some(*ancestor),
+                Some(Source::Outside(_)) | None => None,
+            };
+            let line: Vec<Commit> =
+                std::iter::successors(Some(commit), inherits).take_while(|next| !ordered.contains(next)).collect();
+            ordered.extend(line.into_iter().rev());
+        }
+        ordered.retain(|commit| self.own.contains_key(commit) || self.kin.contains_key(commit));
+        ordered
+    }
+
+    /// Returns the bytes of a commit's first metafile; none where it has one. Whom it inherits from must have been asked before.
+    fn first_metafile(&mut self, commit: Commit) -> Result<Option<Vec<u8>>, StubError> {
+        let has_one = self.own.contains_key(&commit);
+        if let Some(Some(own)) = self.own.get(&commit) {
+            self.known.insert(commit, own.clone());
+            return Ok(None);
+        }
+        let Some(kin) = self.kin.get(&commit) else { return Ok(None) };
+        let nearest = match &kin.source {
+            Source::Midst(ancestor) => self.known.get(ancestor),
+            Source::Outside(found) => found.as_deref(),
+        };
+        let mut stub = match nearest {
+            Some(nearest) => nearest.stub(commit, kin.parent),
+            None => Metafile::empty(commit, kin.parent),
+        };
+        stub.tree = self.world.ancestry.tree(commit)?;
+        let bytes = stub.to_bytes().map_err(|source| StubError::Metafile { commit, source })?;
+        // Where a malformed one stands, whoever inherits still has what it should have said.
+        self.known.insert(commit, stub);
+        Ok((!has_one).then_some(bytes))
+    }
 }

@@ -106,6 +106,15 @@ impl<'a> Walk<'a> {
         self.absent.take().map_or(Ok(known), Err)
     }
 
+    /// Leaves off before the nearest ancestor that somebody else sees to, and returns it: beyond it nothing is looked at.
+    pub fn leave_off(&mut self, seen_to: impl Fn(Commit) -> bool) -> Option<Commit> {
+        let mut reach = self.ancestors.iter().take(self.world.limits.max_ancestors);
+        let at = reach.position(|ancestor| seen_to(*ancestor))?;
+        let ancestor = self.ancestors.drain(at..).next();
+        self.end = End::Root;
+        ancestor
+    }
+
     /// Returns what stands at the address of the ancestor so many steps away (0 is the parent); none beyond the last.
     ///
     /// # Errors

@@ -40,6 +40,12 @@ pub(crate) struct Ports {
     ancestry: Arc<dyn Ancestry>,
 }
 
+impl Ports {
+    pub(crate) fn new(store: Arc<dyn Store>, ancestry: Arc<dyn Ancestry>) -> Self {
+        Self { store, ancestry }
+    }
+}
+
 impl Session {
     pub(crate) fn new(config: Config, report: Arc<Report>, json: bool) -> Self {
         let observer: Arc<dyn Observer> = report.clone();

@@ -103,6 +103,13 @@ pub(super) fn is_merge(objects: &mut dyn Objects, commit: Commit) -> Result<bool
     Ok(header.is_some_and(|bytes| headers(&bytes, "parent").nth(1).is_some()))
 }
 
+/// Says whether a commit is there and has that one parent alone.
+pub(super) fn is_only_parent(objects: &mut dyn Objects, parent: Commit, commit: Commit) -> Result<bool, Cause> {
+    let header = read(objects, &commit.to_string(), Kind::Commit, u64::MAX)?;
+    let parents = header.map(|bytes| headers(&bytes, "parent").collect::<Vec<_>>());
+    Ok(parents.is_some_and(|parents| *parents == [parent.to_string()]))
+}
+
 /// Says what is at a path below a commit's tree.
 pub(super) enum Blob {
     /// A file with these bytes.

@@ -18,7 +18,7 @@ const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// Runs `git` in a directory.
 pub(super) struct Program {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
     /// The child that reads objects, once one was needed: one answers all that a run asks.
     batch: Mutex<Option<Batch>>,
 }
@@ -160,7 +160,7 @@ impl Program {
     }
 
     /// Prepares a child with a fixed set-up. It has the rest of the environment, so that `GIT_DIR` and its like hold.
-    fn command(&self, verb: &str) -> Command {
+    pub(super) fn command(&self, verb: &str) -> Command {
         let mut command = Command::new("git");
         command.arg("--no-replace-objects").arg("-C").arg(&self.directory).arg(verb);
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
@@ -260,25 +260,28 @@ impl Drop for Batch {
     }
 }
 
-fn run(command: &mut Command) -> Result<Output, ProgramError> {
+pub(super) fn run(command: &mut Command) -> Result<Output, ProgramError> {
     command.output().map_err(not_started)
 }
 
-fn succeed(command: &mut Command) -> Result<Vec<u8>, ProgramError> {
-    let output = run(command)?;
+pub(super) fn succeed(command: &mut Command) -> Result<Vec<u8>, ProgramError> {
+    succeeded(run(command)?)
+}
+
+pub(super) fn succeeded(output: Output) -> Result<Vec<u8>, ProgramError> {
     if output.status.success() { Ok(output.stdout) } else { Err(failed(complaint(&output))) }
 }
 
-fn not_started(error: io::Error) -> ProgramError {
+pub(super) fn not_started(error: io::Error) -> ProgramError {
     if error.kind() == io::ErrorKind::NotFound { ProgramError::Absent } else { ProgramError::Failed(error.into()) }
 }
 
-fn failed(complaint: String) -> ProgramError {
+pub(super) fn failed(complaint: String) -> ProgramError {
     ProgramError::Failed(Complaint(complaint).into())
 }
 
 /// Returns what the program complained of, or how it ended where it did not say.
-fn complaint(output: &Output) -> String {
+pub(super) fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if text.is_empty() { output.status.to_string() } else { text }
 }
@@ -302,12 +305,12 @@ fn top_of(git_directory: &Path) -> Option<PathBuf> {
 }
 
 #[cfg(unix)]
-fn path(bytes: &[u8]) -> PathBuf {
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStringExt as _;
     OsString::from_vec(bytes.to_vec()).into()
 }
 
 #[cfg(not(unix))]
-fn path(bytes: &[u8]) -> PathBuf {
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
     OsString::from(String::from_utf8_lossy(bytes).into_owned()).into()
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use crate::flows::one_stub;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::http::response::Parts;
@@ -30,7 +31,6 @@ use metalogic::resolve::{self, Question};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::s3::S3Store;
 use metalogic::store::{Attributes, Condition, Content, Key, Store};
-use metalogic::stub;
 use metalogic::world::{Limits, World};
 use tokio::sync::oneshot;
 
@@ -464,7 +464,7 @@ fn stubber() -> Act {
     Arc::new(|store| {
         Box::pin(async move {
             let (history, observer): (_, Arc<dyn Observer>) = (history(), Arc::new(Silent));
-            stub::stub(world(&*store, &history, &observer), here(), false).await.unwrap();
+            one_stub(world(&*store, &history, &observer), here(), false).await.unwrap();
             None
         })
     })

@@ -16,7 +16,7 @@ use metalogic::metalogic::{Keep, Vocabulary};
 use metalogic::resolve::{self, Answer, Question, ResolveError};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{Attributes, Condition, Content, Key, Store};
-use metalogic::stub::{self, StubError};
+use metalogic::stub::{self, Stub, StubError, Stubbed};
 use metalogic::world::{Limits, World};
 
 use crate::decorated::{Decorated, Watcher};
@@ -39,6 +39,13 @@ fn chain(commits: &[Commit]) -> ToldHistory {
 fn wanted(names: &[&str]) -> Vocabulary {
     let names: std::collections::BTreeSet<Name> = names.iter().map(|text| name(text)).collect();
     Vocabulary { wanted: names.clone(), registered: names, retired: Default::default() }
+}
+
+/// Stubs one commit.
+pub async fn one_stub(world: World<'_>, commit: Commit, dry_run: bool) -> Result<Stub, StubError> {
+    let Stubbed { mut stubs, mut failures } = stub::stub(world, &[commit], dry_run).await;
+    assert_eq!(stubs.len() + failures.len(), 1, "one commit, one outcome");
+    failures.pop().map_or_else(|| Ok(stubs.remove(0)), Err)
 }
 
 /// Remembers what it is told.
@@ -323,9 +330,9 @@ async fn a_malformed_metafile_of_an_ancestor_is_passed_over_with_a_warning() {
     let skipped = |event: &Event| matches!(event, Event::MetafileSkipped { commit, .. } if *commit == commits[1]);
     assert!(stage.events().iter().any(skipped), "{:?}", stage.events());
     // And a stub is made of the one behind it.
-    stub::stub(stage.world(), commits[1], false).await.unwrap();
+    one_stub(stage.world(), commits[1], false).await.unwrap();
     store.delete(&Key::Metafile(commits[0])).await.unwrap();
-    stub::stub(stage.world(), commits[0], false).await.unwrap();
+    one_stub(stage.world(), commits[0], false).await.unwrap();
     assert_eq!(stored(&store, commits[0]).await.unwrap().artifacts, good.artifacts);
 }
 
@@ -392,7 +399,7 @@ async fn a_metafile_has_the_tree_of_its_own_commit_and_of_no_other() {
     plant_metafile(&store, &older);
     // Where git does not know it, nobody makes it up.
     let stage = Stage::new(&store, &history);
-    assert!(stub::stub(stage.world(), here, false).await.unwrap().created);
+    assert!(one_stub(stage.world(), here, false).await.unwrap().created);
     assert_eq!(stored(&store, here).await.unwrap().tree, None);
     // A metafile without it, as an older version made it, gets it when it is next resolved, and then nothing is written.
     history.trees = HashMap::from([(here, tree(10)), (parent, tree(20))]);
@@ -416,7 +423,7 @@ async fn a_metafile_has_the_tree_of_its_own_commit_and_of_no_other() {
     for by_stub in [true, false] {
         store.delete(&Key::Metafile(here)).await.unwrap();
         if by_stub {
-            stub::stub(stage.world(), here, false).await.unwrap();
+            one_stub(stage.world(), here, false).await.unwrap();
         } else {
             stage.resolve(here, &vocabulary).await.unwrap();
         }
@@ -468,7 +475,7 @@ async fn a_commit_that_the_repository_lacks_is_refused_unless_it_has_a_metafile(
     let refused = stage.resolve(commit(5), &wanted(&["a.zip"])).await;
     assert!(matches!(refused, Err(ResolveError::Ancestry(_))), "{refused:?}");
     assert!(resolve::expect_known(stage.world(), commit(5)).await.is_err());
-    assert!(matches!(stub::stub(stage.world(), commit(5), false).await, Err(StubError::Ancestry(_))));
+    assert!(matches!(one_stub(stage.world(), commit(5), false).await, Err(StubError::Ancestry(_))));
     assert_eq!(stored(&store, commit(5)).await, None);
     plant_metafile(&store, &Metafile::empty(commit(5), Some(commit(1))));
     plant(&store, commit(1), "a.zip");
@@ -480,9 +487,9 @@ async fn a_commit_that_the_repository_lacks_is_refused_unless_it_has_a_metafile(
 async fn without_a_repository_a_stub_is_refused_and_a_metafile_that_is_there_is_success() {
     let store = MemoryStore::default();
     let stage = Stage::new(&store, &NoHistory);
-    assert!(matches!(stub::stub(stage.world(), commit(1), false).await, Err(StubError::NoParent(_))));
+    assert!(matches!(one_stub(stage.world(), commit(1), false).await, Err(StubError::NoParent(_))));
     plant_metafile(&store, &Metafile::empty(commit(1), None));
-    assert!(!stub::stub(stage.world(), commit(1), false).await.unwrap().created);
+    assert!(!one_stub(stage.world(), commit(1), false).await.unwrap().created);
 }
 
 #[tokio::test]
@@ -490,7 +497,7 @@ async fn a_stub_never_replaces_a_metafile_not_even_a_malformed_one() {
     let (store, history) = (MemoryStore::default(), chain(&[commit(1), commit(2)]));
     store.plant(&Key::Metafile(commit(1)).to_string(), "not a metafile");
     let stage = Stage::new(&store, &history);
-    assert!(!stub::stub(stage.world(), commit(1), false).await.unwrap().created);
+    assert!(!one_stub(stage.world(), commit(1), false).await.unwrap().created);
     let (bytes, _) = store.get(&Key::Metafile(commit(1)), LARGEST).await.unwrap().unwrap();
     assert_eq!(&bytes[..], b"not a metafile");
 }
@@ -548,7 +555,7 @@ async fn whoever_reads_alone_writes_nothing() {
     let answer = resolve::compute(world, &question).await.unwrap();
     assert_eq!(answer.metafile.artifacts[&name("a.zip")], commit(2));
     assert_eq!((counter.of("put"), counter.of("copy"), counter.of("delete")), (0, 0, 0));
-    assert!(stub::stub(world, commit(1), true).await.unwrap().created);
+    assert!(one_stub(world, commit(1), true).await.unwrap().created);
     assert_eq!(counter.of("put"), 0);
 }
 
@@ -563,7 +570,7 @@ async fn whoever_reads_alone_asks_nothing_of_s3_that_writes() {
         Question { commit: commit(1), vocabulary: &vocabulary, known: &known, pretend: false, keep: Keep::Everything };
     let answer = resolve::compute(stage.world(), &question).await.unwrap();
     assert_eq!(answer.metafile.artifacts[&name("a.zip")], commit(2));
-    assert!(stub::stub(stage.world(), commit(1), true).await.unwrap().created);
+    assert!(one_stub(stage.world(), commit(1), true).await.unwrap().created);
     assert!(metalogic::show::show(&store, commit(1)).await.unwrap().is_none());
     let requests = fake.requests();
     assert!(requests.len() > 5 && !requests.iter().any(|request| writes(request)), "{requests:?}");

@@ -18,9 +18,9 @@ use metalogic::metalogic::{Keep, Vocabulary};
 use metalogic::resolve::{self, Question};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{Key, Store};
-use metalogic::stub;
 use metalogic::world::{Limits, World};
 
+use crate::flows::one_stub;
 use crate::sandbox::Sandbox;
 
 const NAMES: [&str; 3] = ["a.zip", "b.zip", "c.zip"];
@@ -138,7 +138,7 @@ async fn a_history_that_was_lived_through_resolves_as_the_oracle_says() {
         for _ in 0..60 {
             let commit = *rng.choice(&commits).unwrap();
             match rng.u8(..3) {
-                0 => drop(stub::stub(world, commit, false).await.unwrap()),
+                0 => drop(one_stub(world, commit, false).await.unwrap()),
                 1 => store.plant(&Key::Artifact(commit, NAMES[rng.usize(..3)].parse().unwrap()).to_string(), "x"),
                 _ => drop(resolve::resolve(world, &question(commit)).await.unwrap()),
             }

@@ -29,6 +29,10 @@ mod fixtures;
 mod flows;
 mod git;
 mod histories;
+#[cfg(unix)]
+mod hooked;
+#[cfg(unix)]
+mod hooks;
 mod mainline;
 mod metafile;
 mod metalogic;
@@ -45,3 +49,4 @@ mod rewritten;
 mod s3;
 mod sandbox;
 mod sharing;
+mod stubs;

@@ -88,13 +88,19 @@ impl Sandbox {
         command
     }
 
-    /// Runs a script with the binary on its path, in the sandbox itself, and returns what it prints.
-    pub fn shell(&self, script: &str) -> String {
-        let mut command = self.clean(Command::new("sh"));
+    /// Puts the binary on a command's path.
+    pub fn with_program(&self, mut command: Command) -> Command {
         let binaries = Path::new(env!("CARGO_BIN_EXE_metalogic")).parent().unwrap().to_owned();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let all = std::iter::once(binaries).chain(std::env::split_paths(&path));
-        command.env("PATH", std::env::join_paths(all).unwrap()).current_dir(self.path("")).args(["-c", script]);
+        command.env("PATH", std::env::join_paths(all).unwrap());
+        command
+    }
+
+    /// Runs a script with the binary on its path, in the sandbox itself, and returns what it prints.
+    pub fn shell(&self, script: &str) -> String {
+        let mut command = self.with_program(self.clean(Command::new("sh")));
+        command.current_dir(self.path("")).args(["-c", script]);
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     }
 

@@ -1,0 +1,134 @@
+//! The queue of a repository's hooks: added to in no time, worked off by one process at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+
+use crate::cli::session::{Ports, Session, all_of};
+use crate::config::ConfigError;
+use crate::detach;
+use crate::failure::{Failure, LateError};
+use crate::hook::Hook;
+use crate::journal::{Entry, Job, Journal, Trouble, Waiting};
+use crate::moved::{self, Moves};
+use crate::stub::{self, Stubbed};
+
+use super::{journal, notes};
+
+/// Adds a job and has it done in the background.
+pub(super) fn go_on(session: &Session, journal: &Journal, job: &Job) -> anyhow::Result<()> {
+    journal.add(job)?;
+    // Whoever has the turn looks once more when it is over.
+    if journal.take_turn()?.is_some() { spawn(session) } else { Ok(()) }
+}
+
+/// Starts a process that works the queue off.
+pub(super) fn spawn(session: &Session) -> anyhow::Result<()> {
+    let mut arguments = session.config.passed_on();
+    arguments.extend(["stub", "--queued"].map(OsString::from));
+    Ok(detach::go_on(&arguments)?)
+}
+
+/// Does the jobs of one store that wait. No turn is needed: who does the same ones at the same time does no harm.
+pub(super) async fn work_for(session: &Session, journal: &Journal, store: Option<&str>) -> anyhow::Result<()> {
+    let waiting = journal.waiting()?;
+    let (own, others): (Vec<&Waiting>, Vec<&Waiting>) =
+        waiting.iter().partition(|waiting| waiting.job.store.as_deref() == store);
+    work(session, journal, store, &own).await?;
+    // What waits for another store may find it by now, and this one need not wait for that.
+    if !others.is_empty() && journal.take_turn()?.is_some() { spawn(session) } else { Ok(()) }
+}
+
+/// Does all jobs that wait, unless another process has the turn. A job that fails for what may pass stays, for the next hook that runs.
+pub(super) async fn work_off(session: &Session) -> anyhow::Result<()> {
+    let journal = journal(session)?;
+    let mut tried: Vec<Waiting> = Vec::new();
+    loop {
+        let Some(turn) = journal.take_turn()? else { return Ok(()) };
+        let mut waiting = fresh(&journal, &tried)?;
+        while !waiting.is_empty() {
+            for (store, jobs) in by_store(&waiting) {
+                work(session, &journal, store, &jobs).await?;
+            }
+            tried.append(&mut waiting);
+            waiting = fresh(&journal, &tried)?;
+        }
+        drop(turn);
+        // What was added while the turn was still taken is nobody else's to do.
+        if fresh(&journal, &tried)?.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn fresh(journal: &Journal, tried: &[Waiting]) -> anyhow::Result<Vec<Waiting>> {
+    let mut waiting = journal.waiting()?;
+    waiting.retain(|waiting| !tried.contains(waiting));
+    Ok(waiting)
+}
+
+fn by_store(waiting: &[Waiting]) -> BTreeMap<Option<&str>, Vec<&Waiting>> {
+    let mut grouped: BTreeMap<Option<&str>, Vec<&Waiting>> = BTreeMap::new();
+    for one in waiting {
+        grouped.entry(one.job.store.as_deref()).or_default().push(one);
+    }
+    grouped
+}
+
+/// Does the jobs of one store together, and writes down what came of it.
+async fn work(session: &Session, journal: &Journal, store: Option<&str>, waiting: &[&Waiting]) -> anyhow::Result<()> {
+    let moves: Vec<Moves> = waiting.iter().map(|waiting| waiting.job.moves.clone()).collect();
+    let by: BTreeSet<&str> = waiting.iter().map(|waiting| waiting.job.by.map_or("stub", Hook::name)).collect();
+    let by = by.into_iter().map(str::to_owned).collect();
+    let mut entry = Entry { by, store: store.map(str::to_owned), ..Entry::default() };
+    let waited = session.config.limits().timeout;
+    let result = match tokio::time::timeout(waited, stub_all(session, store, &moves, &mut entry)).await {
+        Ok(result) => result,
+        Err(_) => Err(LateError { store: store.unwrap_or("the store").to_owned(), waited }.into()),
+    };
+    let failures = result.err().map(|error| Failure::all_of(&error)).unwrap_or_default();
+    let stays = failures.iter().any(|failure| failure.kind.may_pass());
+    if !failures.is_empty() {
+        entry.by_hand = moved::by_hand(&moves);
+    }
+    entry.failures = failures.iter().map(trouble).collect();
+    journal.note(&entry)?;
+    for done in waiting.iter().filter(|_| !stays) {
+        journal.put_away(done)?;
+    }
+    Ok(())
+}
+
+async fn stub_all(session: &Session, store: Option<&str>, moves: &[Moves], entry: &mut Entry) -> anyhow::Result<()> {
+    let Some(repository) = session.config.repository()? else { return Ok(()) };
+    let brought = moved::brought(repository, moves).map_err(ConfigError::from)?;
+    entry.notes.extend(notes(&brought));
+    let store = match store {
+        Some(url) => session.config.store_at(url)?,
+        None => session.config.store().await?.0,
+    };
+    entry.store = Some(store.root());
+    let ports = Ports::new(store, session.config.ancestry()?);
+    let commits: Vec<_> = brought.commits.into_iter().collect();
+    let Stubbed { stubs, failures } = stub::stub(session.world(&ports), &commits, false).await;
+    entry.stubbed = stubs.iter().filter(|stub| stub.created).count();
+    entry.present = stubs.len() - entry.stubbed;
+    if failures.is_empty() { Ok(()) } else { Err(all_of(failures)) }
+}
+
+/// Writes down why a hook could not even say what is to be done.
+pub(super) fn tell(session: &Session, journal: &Journal, hook: Hook, error: &anyhow::Error) {
+    let failures = Failure::all_of(error).iter().map(trouble).collect();
+    let entry = Entry { by: vec![hook.name().to_owned()], failures, ..Entry::default() };
+    if let Err(wrong) = journal.note(&entry) {
+        session.report.warning(&format!("{}: {error:#}; and the log cannot be written: {wrong}", hook.name()));
+    }
+}
+
+fn trouble(failure: &Failure) -> Trouble {
+    let causes: String = failure.causes.iter().map(|cause| format!(": {cause}")).collect();
+    Trouble {
+        kind: failure.kind.name().to_owned(),
+        message: format!("{}{causes}", failure.message),
+        hint: failure.hint.clone(),
+    }
+}
