@@ -193,6 +193,10 @@ async fn only_a_few_former_commits_are_asked_about_and_ancestors_never() {
     assert_eq!(olds, [7, 10, 13, 16, 19].map(commit), "the nearest first");
     assert!(same.iter().all(|same| same.new == commit(1) && same.artifacts == BTreeSet::from([name.clone()])));
     assert_eq!(operations.len(), 5, "{operations:?}");
+    // A descendant, as an empty commit on top is, is no former commit.
+    let child = HashMap::from([(commit(7), Some(commit(1))), (commit(1), Some(commit(4))), (commit(4), None)]);
+    let (same, _) = asked(&ToldHistory { parents: child, ..told.clone() }, store.clone(), &all[..12]).await;
+    assert_eq!(same.iter().map(|same| same.old).collect::<Vec<_>>(), [commit(10)]);
     // A commit is asked about once, and not one of another tree.
     let (same, operations) = asked(&told, store.clone(), &[commit(7), commit(8), commit(7), commit(1)]).await;
     assert_eq!((same.len(), operations.len()), (1, 1), "{operations:?}");
