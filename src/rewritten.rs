@@ -28,13 +28,12 @@ pub struct SameTree {
 /// Returns which of these former commits have the same tree as a commit, and artifacts at their address; the first few of them, in the order given.
 ///
 /// A tree is known from git or, where git does not have the commit, from the commit's own metafile. An ancestor from which
-/// the commit inherits is left out: an empty commit is no news. The store is asked only about those that have the same tree, and about a few that git does not have.
+/// the commit inherits is left out, and so is a descendant: neither was rewritten into it. The store is asked only about those that have the same tree, and about a few that git does not have.
 ///
 /// # Errors
 /// The store's. What git cannot tell here is not known.
 pub async fn same_tree(world: World<'_>, commit: Commit, formers: &[Commit]) -> Result<Vec<SameTree>, StoreError> {
-    let lineage = world.ancestry.first_parents(commit, world.limits.max_ancestors);
-    let mut seen: HashSet<Commit> = lineage.map(|lineage| lineage.ancestors).unwrap_or_default().into_iter().collect();
+    let mut seen: HashSet<Commit> = ancestors(world, commit).into_iter().collect();
     seen.insert(commit);
     let formers: Vec<Commit> = formers.iter().copied().filter(|former| seen.insert(*former)).collect();
     if formers.is_empty() {
@@ -47,7 +46,7 @@ pub async fn same_tree(world: World<'_>, commit: Commit, formers: &[Commit]) -> 
         let known = in_git(world, former);
         asked += usize::from(known.is_none());
         let known = if known.is_none() && asked <= FEW { in_store(world, former).await? } else { known };
-        if known == Some(tree) && same.len() < FEW {
+        if known == Some(tree) && same.len() < FEW && !ancestors(world, former).contains(&commit) {
             same.push(former);
         }
     }
@@ -57,6 +56,12 @@ pub async fn same_tree(world: World<'_>, commit: Commit, formers: &[Commit]) -> 
     };
     let listed: Vec<SameTree> = stream::iter(same).map(list).buffered(FEW).try_collect().await?;
     Ok(listed.into_iter().filter(|same| !same.artifacts.is_empty()).collect())
+}
+
+/// Returns the ancestors that a commit inherits from, as far as git knows them.
+fn ancestors(world: World<'_>, commit: Commit) -> Vec<Commit> {
+    let lineage = world.ancestry.first_parents(commit, world.limits.max_ancestors);
+    lineage.map(|lineage| lineage.ancestors).unwrap_or_default()
 }
 
 async fn tree_of(world: World<'_>, commit: Commit) -> Result<Option<Tree>, StoreError> {

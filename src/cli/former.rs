@@ -21,7 +21,7 @@ pub(crate) struct Former {
 }
 
 impl Former {
-    /// Asks CI's environment and, where the commit is checked out, the repository.
+    /// Asks CI's environment and the repository.
     pub(crate) fn of(session: &Session, commit: Commit) -> Self {
         let detail =
             |problem: &dyn std::fmt::Display| session.report.detail(&format!("not known of former tips: {problem}"));
@@ -30,14 +30,16 @@ impl Former {
             Ok(tip) => former.tips.extend(tip),
             Err(problem) => detail(&problem),
         }
-        if let Some(repository) = repository(session)
-            && repository.head().is_ok_and(|head| head == Some(commit))
-        {
+        if let Some(repository) = repository(session) {
+            former.recent = repository.recent_heads(RECENT).inspect_err(|error| detail(error)).unwrap_or_default();
+            // The upstream is that of the branch that is checked out.
+            if !repository.head().is_ok_and(|head| head == Some(commit)) {
+                return former;
+            }
             match repository.former_tip(commit) {
                 Ok(tip) => former.tips.extend(tip),
                 Err(error) => detail(&error),
             }
-            former.recent = repository.recent_heads(RECENT).inspect_err(|error| detail(error)).unwrap_or_default();
         }
         former
     }
@@ -52,7 +54,7 @@ impl Former {
                 Ok(Mainline::Kept) => {}
                 Ok(Mainline::Hidden { merge }) => foxtrot = foxtrot.or(Some(Foxtrot { old, new, merge })),
                 Ok(Mainline::Rewritten) => {
-                    session.report.detail(&format!("the tip {old} is not in the history of {new}"))
+                    session.report.detail(&format!("the tip {old} is not in the history of {new}"));
                 }
                 Ok(Mainline::Unknown) => {
                     session

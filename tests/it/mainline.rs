@@ -126,6 +126,14 @@ fn a_shallow_clone_tells_the_truth_or_that_it_does_not_know() {
             }
         }
     }
+    // What is an ancestor by a way that is here may be a first parent beyond the boundary.
+    let sandbox = Sandbox::new();
+    let ids = import(&sandbox, "sha1", &[vec![], vec![1], vec![2], vec![3], vec![1], vec![4, 5]]);
+    assert_eq!(check(&open(&sandbox, "repo"), ids[0], ids[5]).unwrap(), Mainline::Kept);
+    let url = format!("file://{}", sandbox.path("repo").display());
+    sandbox.git(".", &["clone", "--quiet", "--depth=3", "--branch=b6", &url, "clone"]);
+    assert!(sandbox.git("clone", &["rev-list", "HEAD"]).contains(&ids[0].to_string()));
+    assert_eq!(check(&open(&sandbox, "clone"), ids[0], ids[5]).unwrap(), Mainline::Unknown);
     assert!(known > 20 && unknown > 20, "{known} known, {unknown} unknown");
 }
 
@@ -285,6 +293,10 @@ fn a_merge_the_right_way_round_a_rebase_and_a_fast_forward_are_no_foxtrot() {
         sandbox.git("theirs", &["push", "--quiet"]);
         sandbox.git("repo", &["pull", "--quiet", "--no-rebase", "--no-edit"]);
         assert_eq!(warned(&sandbox, "repo", &[]), None, "{format:?}: a branch of another name");
+        // Nor is that branch the one whose upstream counts while another one is checked out.
+        sandbox.git("repo", &["switch", "--quiet", "main"]);
+        let ran = sandbox.run(&["publish", "--commit", "other"]);
+        assert!(ran.code == Some(0) && !ran.stderr.contains("former tip"), "{format:?}: {ran}");
         // What is rewritten is not hidden by a merge.
         sandbox.git("theirs", &["commit", "--quiet", "--amend", "--message", "rewritten"]);
         assert_eq!(warned(&sandbox, "theirs", &[]), None, "{format:?}: rewritten");

@@ -75,14 +75,16 @@ fn a_commit_whose_message_alone_was_amended_has_the_same_tree() {
         let (sandbox, old) = built(format);
         sandbox.git("repo", &["commit", "--quiet", "--amend", "--message", "better words"]);
         assert_eq!(told(&sandbox, "repo", &[]), [old.as_str()], "{format:?}");
+        let amended = tip(&sandbox, "repo");
+        sandbox.done(&["publish", "../app.zip"]);
         // Not that of one that was amended with a change.
         sandbox.write("repo/file", "other text");
         sandbox.git("repo", &["commit", "--quiet", "--all", "--amend", "--no-edit"]);
         assert_eq!(told(&sandbox, "repo", &[]), Vec::<String>::new(), "{format:?}");
-        // Of a commit that is not checked out nobody knows what it was before.
-        sandbox.git("repo", &["branch", "--quiet", "aside", &old]);
-        let ran = run(&sandbox, "repo", &["publish", "--dry-run", "--commit", "aside"], &[]);
-        assert!(!ran.stderr.contains("the same tree"), "{ran}");
+        // What was checked out here lately is looked through for other commits too.
+        let ran = run(&sandbox, "repo", &["publish", "--dry-run", "--commit", &old], &[]);
+        let note = format!("note: {old} has the same tree as {amended}, whose address has app.zip\n");
+        assert!(ran.stderr.contains(&note), "{ran}");
     }
 }
 
@@ -191,6 +193,10 @@ async fn only_a_few_former_commits_are_asked_about_and_ancestors_never() {
     assert_eq!(olds, [7, 10, 13, 16, 19].map(commit), "the nearest first");
     assert!(same.iter().all(|same| same.new == commit(1) && same.artifacts == BTreeSet::from([name.clone()])));
     assert_eq!(operations.len(), 5, "{operations:?}");
+    // A descendant, as an empty commit on top is, is no former commit.
+    let child = HashMap::from([(commit(7), Some(commit(1))), (commit(1), Some(commit(4))), (commit(4), None)]);
+    let (same, _) = asked(&ToldHistory { parents: child, ..told.clone() }, store.clone(), &all[..12]).await;
+    assert_eq!(same.iter().map(|same| same.old).collect::<Vec<_>>(), [commit(10)]);
     // A commit is asked about once, and not one of another tree.
     let (same, operations) = asked(&told, store.clone(), &[commit(7), commit(8), commit(7), commit(1)]).await;
     assert_eq!((same.len(), operations.len()), (1, 1), "{operations:?}");
