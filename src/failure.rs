@@ -14,14 +14,15 @@ use crate::fetch::FetchError;
 use crate::files::MeasureError;
 use crate::git::GitError;
 use crate::metafile::MetafileError;
-use crate::missed::MissedError;
 use crate::publish::{Conflict, PublishError, Refusal};
 use crate::resolve::{Objection, ResolveError};
 use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::transfer::ReceiveError;
 
-use hooks::hooks;
+use hooks::{hooks, late, missed};
+
+pub use hooks::LateError;
 pub use kind::Kind;
 use registry::{edit, registry, share};
 use store::store;
@@ -37,19 +38,6 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Why it happened, outermost first.
     pub causes: Vec<String>,
-}
-
-impl Kind {
-    /// Says whether the same thing, done again later, may well succeed: the world is in its way, and not what was asked.
-    #[must_use]
-    pub fn may_pass(self) -> bool {
-        match self {
-            Self::Other | Self::NotYet | Self::AccessDenied | Self::Unavailable | Self::Configuration => true,
-            Self::Interrupted | Self::Terminated | Self::NotFound | Self::Several => true,
-            Self::Done | Self::Usage | Self::BuildFailed | Self::UnknownArtifact => false,
-            Self::Conflict | Self::Integrity | Self::Git => false,
-        }
-    }
 }
 
 /// Holds failures that happened side by side.
@@ -75,16 +63,6 @@ pub struct ChecksFailed {
     pub checks: String,
     /// What kind they are together.
     pub kind: Kind,
-}
-
-/// Says that a run in the background was not done in the time that it has.
-#[derive(Debug, thiserror::Error)]
-#[error("{store} was not done in {}", humantime::format_duration(*waited))]
-pub struct LateError {
-    /// The store that it waited for.
-    pub store: String,
-    /// How long it had.
-    pub waited: std::time::Duration,
 }
 
 /// Says that a local file that a command writes is there already.
@@ -165,7 +143,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, exists))
         .or_else(|| of(error, doctor))
         .or_else(|| of(error, |failed: &ChecksFailed| plain(failed.kind)))
-        .or_else(|| of(error, |_: &LateError| advised(Kind::Unavailable, "give it longer with METALOGIC_TIMEOUT")))
+        .or_else(|| of(error, late))
         .or_else(|| of(error, |error: &std::io::Error| local(error)))
         .or_else(|| of(error, missed))
         .or_else(|| of(error, ended))
@@ -311,13 +289,6 @@ fn stub(error: &StubError) -> Verdict {
         StubError::Ancestry(source) => ancestry(source),
         StubError::NoParent(_) => advised(Kind::Git, "run this in a clone that has the commit (-C DIR)"),
         StubError::Metafile { .. } => plain(Kind::Integrity),
-    }
-}
-
-fn missed(error: &MissedError) -> Verdict {
-    match error {
-        MissedError::Git(source) => git(source),
-        MissedError::Store(source) => store(source),
     }
 }
 

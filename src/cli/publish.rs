@@ -5,11 +5,13 @@ use std::ffi::OsString;
 use serde_json::{Value, json};
 
 use crate::address::Commit;
+use crate::artifact::Name;
 use crate::cli::former::{self, Former};
 use crate::cli::session::{Session, all_of, conclude};
 use crate::config::ConfigError;
 use crate::publish::{self, Conflict, Item, PublishError, Refusal};
 use crate::resolve::Objection;
+use crate::rewritten::SameTree;
 
 /// Publish what a build produced, and resolve the commit
 ///
@@ -68,10 +70,13 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
         session.report.note(&format!("missing still: {}", names.join(", ")));
     }
+    // What this build published itself is no news.
+    let published_here = |name: &Name| published.uploaded.contains(name) || published.present.contains(name);
+    let news = |same: &SameTree| !same.artifacts.iter().all(published_here);
+    let same_tree: Vec<SameTree> = same_tree.into_iter().filter(news).collect();
     same_tree.iter().for_each(|same| session.report.note(&same.to_string()));
-    let names = |names: &std::collections::BTreeSet<crate::artifact::Name>| -> Vec<String> {
-        names.iter().map(ToString::to_string).collect()
-    };
+    let names =
+        |names: &std::collections::BTreeSet<Name>| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
     let object = json!({
         "url": answer.url,
         "metafile": serde_json::to_value(&answer.metafile)?,

@@ -1,7 +1,18 @@
 //! What a failure around git's hooks is.
 
-use super::{Kind, Verdict, advised, git, local};
+use super::{Kind, Verdict, advised, git, local, store};
 use crate::hooks::HooksError;
+use crate::missed::MissedError;
+
+/// Says that a run in the background was not done in the time that it has.
+#[derive(Debug, thiserror::Error)]
+#[error("{store} was not done in {}", humantime::format_duration(*waited))]
+pub struct LateError {
+    /// The store that it waited for.
+    pub store: String,
+    /// How long it had.
+    pub waited: std::time::Duration,
+}
 
 pub(super) fn hooks(error: &HooksError) -> Verdict {
     match error {
@@ -20,5 +31,16 @@ pub(super) fn hooks(error: &HooksError) -> Verdict {
         ),
         HooksError::File { source, .. } => local(source),
         HooksError::Git(source) => git(source),
+    }
+}
+
+pub(super) fn late(_: &LateError) -> Verdict {
+    advised(Kind::Unavailable, "give it longer with METALOGIC_TIMEOUT")
+}
+
+pub(super) fn missed(error: &MissedError) -> Verdict {
+    match error {
+        MissedError::Git(source) => git(source),
+        MissedError::Store(source) => store(source),
     }
 }

@@ -67,3 +67,16 @@ kinds! {
     /// The system terminated the run.
     Terminated = 143, "terminated", "terminated";
 }
+
+impl Kind {
+    /// Says whether the same thing, done again later, may well succeed: the world is in its way, and not what was asked.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Other | Self::NotYet | Self::AccessDenied | Self::Unavailable | Self::Configuration => true,
+            Self::Interrupted | Self::Terminated | Self::NotFound | Self::Several => true,
+            Self::Done | Self::Usage | Self::BuildFailed | Self::UnknownArtifact => false,
+            Self::Conflict | Self::Integrity | Self::Git => false,
+        }
+    }
+}
