@@ -257,3 +257,72 @@ fn a_hook_fails_no_commit_whatever_is_wrong() {
     let outside = sandbox.run_in(".", &["stub", "--hook", "post-commit"]);
     assert_eq!(outside.code, Some(0), "{outside}");
 }
+
+#[test]
+fn whoever_pushes_a_foxtrot_merge_is_told_and_whoever_does_not_is_not() {
+    for format in FORMATS {
+        let sandbox = Sandbox::new();
+        let format = format!("--object-format={format}");
+        sandbox.git(".", &["init", "--quiet", "--bare", "--initial-branch=main", &format, "bare"]);
+        assert_eq!(sandbox.run_in("bare", &["hooks", "install"]).code, Some(0));
+        for clone in ["ada", "bob"] {
+            sandbox.git(".", &["init", "--quiet", "--initial-branch=main", &format, clone]);
+            ok(&sandbox, clone, &["remote", "add", "origin", "../bare"]);
+        }
+        let push = |clone: &str, arguments: &[&str]| {
+            let output = run(&sandbox, clone, &[&["push", "origin"], arguments].concat());
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{told}");
+            told
+        };
+        commit(&sandbox, "ada", "a");
+        assert!(!push("ada", &["main"]).contains("warning"));
+        ok(&sandbox, "bob", &["pull", "--quiet", "origin", "main"]);
+        let mainline = commit(&sandbox, "ada", "on the mainline");
+        assert!(!push("ada", &["main"]).contains("warning"));
+        // Bob has work of his own, pulls, and pushes the merge: the mainline is its second parent.
+        commit(&sandbox, "bob", "b");
+        ok(&sandbox, "bob", &["pull", "--quiet", "--no-rebase", "--no-edit", "origin", "main"]);
+        let told = push("bob", &["HEAD:main"]);
+        assert!(
+            told.contains(&format!("remote: warning: refs/heads/main: the branch's former tip {mainline}")),
+            "{told}"
+        );
+        let told: Vec<_> = log(&sandbox, "bare");
+        assert!(told.last().unwrap()["notes"][0].as_str().unwrap().contains(&mainline), "{told:?}");
+        // A merge the right way round, and a branch that is rewritten, are no such thing.
+        ok(&sandbox, "ada", &["pull", "--quiet", "origin", "main"]);
+        ok(&sandbox, "ada", &["switch", "--quiet", "-c", "topic"]);
+        commit(&sandbox, "ada", "t");
+        ok(&sandbox, "ada", &["switch", "--quiet", "main"]);
+        ok(&sandbox, "ada", &["merge", "--quiet", "--no-ff", "-m", "merged", "topic"]);
+        assert!(!push("ada", &["main", "topic"]).contains("warning"));
+        ok(&sandbox, "ada", &["commit", "--quiet", "--amend", "-m", "said better"]);
+        assert!(!push("ada", &["--force", "main"]).contains("warning"));
+        let last = log(&sandbox, "bare").pop().unwrap();
+        assert!(last["notes"][0].as_str().unwrap().starts_with("refs/heads/main was rewritten"), "{last}");
+        assert_eq!(without_metafile(&sandbox, "bare", &["--all"]), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_rewritten_commit_of_the_same_tree_is_told_with_what_was_built_of_it() {
+    let sandbox = clone_with_hooks("sha1");
+    sandbox.write("repo/artifacts.toml", "[projects.app]\nartifacts = [\"app.zip\"]\n");
+    ok(&sandbox, "repo", &["add", "artifacts.toml"]);
+    ok(&sandbox, "repo", &["commit", "--quiet", "-m", "register"]);
+    sandbox.write("app.zip", "the app");
+    sandbox.done(&["publish", "../app.zip"]);
+    let built = ok(&sandbox, "repo", &["rev-parse", "HEAD"]);
+    let notes = || -> Vec<String> {
+        let told = |entry: &serde_json::Value| entry["notes"].as_array().cloned().unwrap_or_default();
+        log(&sandbox, "repo").iter().flat_map(told).map(|note| note.as_str().unwrap().to_owned()).collect()
+    };
+    ok(&sandbox, "repo", &["commit", "--quiet", "--amend", "-m", "register, said better"]);
+    let amended = ok(&sandbox, "repo", &["rev-parse", "HEAD"]);
+    assert_eq!(notes(), [format!("{amended} has the same tree as {built}, whose address has app.zip")]);
+    sandbox.write("repo/file", "changed\n");
+    ok(&sandbox, "repo", &["commit", "--quiet", "-a", "--amend", "-m", "changed"]);
+    assert_eq!(notes().len(), 1, "other files are another tree");
+    assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
+}
