@@ -3,9 +3,9 @@
 //! Nobody sees a hook run, so its outcome is written down where `metalogic hooks status` finds it. All of it may be lost without harm: every
 //! metafile can be made later, by the next run or by hand.
 
+mod place;
 mod queue;
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -84,7 +84,7 @@ impl Journal {
     /// # Errors
     /// The system's.
     pub fn note(&self, entry: &Entry) -> io::Result<()> {
-        std::fs::create_dir_all(&self.directory)?;
+        place::directory(&self.directory)?;
         let log = self.directory.join("log");
         if std::fs::metadata(&log).is_ok_and(|log| log.len() > FULL) {
             std::fs::rename(&log, self.directory.join("log.before"))?;
@@ -94,7 +94,7 @@ impl Journal {
         let mut line = serde_json::to_vec(&Entry { at, by_hand, ..entry.clone() })?;
         line.push(b'\n');
         // In one piece, so that lines of processes that write at once stay whole.
-        OpenOptions::new().create(true).append(true).open(&log)?.write_all(&line)
+        place::to_append(&log)?.write_all(&line)
     }
 
     /// Returns the lines of the log, oldest first. What is no line of it, as one that was cut short, is passed over.

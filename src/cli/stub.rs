@@ -23,7 +23,7 @@ use crate::stub::{self, Stub, Stubbed};
 /// stays as it is, and that is success. No registry is needed.
 ///
 /// With --range or --stdin each commit of a range is stubbed, along all parents and from the oldest up. An OLD of zeros, as git and CI systems
-/// tell it for a new branch, stands for what no other ref has, at most 1000 commits. OLD left out, as in `--range main`, takes all of its history.
+/// tell it for a new branch, stands for what no other ref has, at most 1000 commits. A name alone, as in `--range main`, takes all of its history.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The commits: anything `git rev-parse` takes [default: HEAD]

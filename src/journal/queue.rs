@@ -1,6 +1,6 @@
 //! What is still to be done: a file for each job, and a lock for whoever does them.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::hook::Hook;
 use crate::moved::Moves;
 
-use super::Journal;
+use super::{Journal, place};
 
 /// How many jobs wait at most; beyond, the oldest is dropped, so that a store that is gone for good fills no disk.
 const MOST: usize = 1000;
@@ -53,7 +53,8 @@ impl Journal {
     /// The system's.
     pub fn add(&self, job: &Job) -> io::Result<Waiting> {
         let queue = self.queue();
-        std::fs::create_dir_all(&queue)?;
+        place::directory(self.directory())?;
+        place::directory(&queue)?;
         let waiting = names(&queue)?;
         for oldest in waiting.iter().take((waiting.len() + 1).saturating_sub(MOST)) {
             remove(oldest)?;
@@ -62,6 +63,7 @@ impl Journal {
         file.write_all(&serde_json::to_vec(job)?)?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let path = queue.join(format!("{:020}-{}.json", now.as_nanos(), std::process::id()));
+        place::share(file.path(), 0o666)?;
         file.persist(&path)?;
         Ok(Waiting { job: job.clone(), path })
     }
@@ -79,8 +81,10 @@ impl Journal {
             }
             let text = match std::fs::read(&path) {
                 Ok(text) => text,
-                // Somebody has done it meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                // Somebody has done it meanwhile, or it is for somebody else to do.
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             match serde_json::from_slice(&text) {
@@ -104,8 +108,8 @@ impl Journal {
     /// # Errors
     /// The system's.
     pub fn take_turn(&self) -> io::Result<Option<Turn>> {
-        std::fs::create_dir_all(self.directory())?;
-        let lock = OpenOptions::new().create(true).append(true).open(self.directory().join("lock"))?;
+        place::directory(self.directory())?;
+        let lock = place::to_append(&self.directory().join("lock"))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Turn { _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),

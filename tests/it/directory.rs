@@ -96,6 +96,33 @@ async fn nothing_is_created_before_the_first_put() {
 }
 
 #[tokio::test]
+async fn what_is_made_in_a_directory_that_a_group_shares_is_shared() {
+    let directory = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    for (top, made, lock) in [(0o2775, 0o2020, 0o020), (0o755, 0, 0)] {
+        let root = directory.path().join(format!("{top:o}"));
+        fs::create_dir(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(top)).unwrap();
+        let store = store(&root);
+        put(&store, &Key::Metafile(commit(1)), b"{}", &Condition::Absent).await.unwrap();
+        let (_, tag) = store.get(&Key::Metafile(commit(1)), 9).await.unwrap().unwrap();
+        put(&store, &Key::Metafile(commit(1)), b"{ }", &Condition::Matches(tag)).await.unwrap();
+        let address = root.join("builds").join(commit(1).to_string());
+        for path in [
+            &address,
+            &root.join("builds"),
+            &root.join(".metalogic"),
+            &root.join(".metalogic/tmp"),
+            &root.join(".metalogic/locks"),
+        ] {
+            assert_eq!(mode(path) & 0o2020, made, "{}", path.display());
+        }
+        let taken = fs::read_dir(root.join(".metalogic/locks")).unwrap().next().unwrap().unwrap().path();
+        assert_eq!(mode(&taken) & 0o020, lock);
+    }
+}
+
+#[tokio::test]
 async fn objects_are_plain_files_and_all_else_lies_apart() {
     let directory = tempfile::tempdir().unwrap();
     let (store, file) = (store(directory.path()), TempFile::with(b"program"));

@@ -326,3 +326,40 @@ fn a_rewritten_commit_of_the_same_tree_is_told_with_what_was_built_of_it() {
     assert_eq!(notes().len(), 1, "other files are another tree");
     assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
 }
+
+/// Somebody who is not root, where this is root.
+const SOMEBODY: u32 = 65534;
+
+#[test]
+fn people_of_several_accounts_push_to_a_repository_that_their_group_shares() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    use std::os::unix::process::CommandExt as _;
+    let sandbox = Sandbox::new();
+    if chown(sandbox.path(""), Some(0), None).is_err() {
+        println!("only root can be somebody else");
+        return;
+    }
+    std::fs::set_permissions(sandbox.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.git(".", &["init", "--quiet", "--bare", "--shared=group", "--initial-branch=main", "bare"]);
+    assert_eq!(sandbox.run_in("bare", &["hooks", "install"]).code, Some(0));
+    sandbox.shell(&format!("chgrp -R {SOMEBODY} bare && find bare -type d -exec chmod g+ws {{}} +"));
+    sandbox.write("config", "[safe]\ndirectory = *\n");
+    sandbox.git(".", &["init", "--quiet", "--initial-branch=main", "repo"]);
+    let push = |time: usize, id: u32| {
+        commit(&sandbox, "repo", &time.to_string());
+        let mut git = sandbox.with_program(sandbox.git_command("repo", &["push", "--quiet", "../bare", "main"]));
+        git.env("GIT_CONFIG_GLOBAL", sandbox.path("config")).uid(id).gid(if id == 0 { 0 } else { SOMEBODY });
+        let output = git.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    for (time, id) in [0, SOMEBODY, 0, SOMEBODY].into_iter().enumerate() {
+        push(time, id);
+        assert_eq!(
+            without_metafile(&sandbox, "bare", &["--all"]),
+            Vec::<String>::new(),
+            "{id}: {:?}",
+            log(&sandbox, "bare")
+        );
+    }
+    assert_eq!(log(&sandbox, "bare").len(), 4, "{:?}", log(&sandbox, "bare"));
+}

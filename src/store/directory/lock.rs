@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{Key, StoreError};
 use super::site::Site;
+use super::system;
 use super::task::Task;
 use crate::artifact::Digest;
 
@@ -39,5 +40,11 @@ pub(super) fn take(task: &Task, site: &Site, key: &Key) -> Result<File, StoreErr
 /// Opens the lock file of a key. Every version of the program must choose the same one, hence no hash of the standard library.
 fn open(site: &Site, key: &Key) -> io::Result<File> {
     let name: String = Digest::of(key.to_string().as_bytes()).to_string().chars().take(2).collect();
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(site.locks()?.join(name))
+    let path = site.locks()?.join(name);
+    match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(&path)
+        }
+        made => made.and_then(|file| system::share(&path).map(|()| file)),
+    }
 }

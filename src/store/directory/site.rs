@@ -78,7 +78,7 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     make_directory(parent)?;
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-        made => made?,
+        made => made.and_then(|()| system::share(path))?,
     }
     system::sync_directory(parent)
 }

@@ -21,6 +21,29 @@ pub(super) fn choose_permissions(builder: &mut tempfile::Builder<'_, '_>, execut
 #[cfg(not(unix))]
 pub(super) fn choose_permissions(_: &mut tempfile::Builder<'_, '_>, _: bool) {}
 
+/// Opens what is new to the group where the directory that it lies in is: people of several accounts may write to one store.
+#[cfg(unix)]
+pub(super) fn share(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    /// Write, and the group goes on to what is made inside.
+    const OF_GROUP: u32 = 0o2070;
+    let Some(parent) = path.parent() else { return Ok(()) };
+    let open = std::fs::metadata(parent)?.permissions().mode() & OF_GROUP;
+    let mut permissions = std::fs::metadata(path)?.permissions();
+    if open & 0o020 == 0 || permissions.mode() & open == open {
+        return Ok(());
+    }
+    let most = if path.is_dir() { OF_GROUP } else { 0o060 };
+    permissions.set_mode(permissions.mode() | open & most);
+    std::fs::set_permissions(path, permissions)
+}
+
+/// Elsewhere what is new has its directory's permissions by itself.
+#[cfg(not(unix))]
+pub(super) fn share(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Takes a file's write bits away, so that nobody edits it where it lies.
 #[cfg(unix)]
 pub(super) fn forbid_writing(file: &File) -> io::Result<()> {

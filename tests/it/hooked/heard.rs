@@ -136,3 +136,25 @@ fn the_queue_keeps_its_order_and_its_bounds_and_one_has_the_turn() {
     drop(turn);
     assert!(journal.take_turn().unwrap().is_some());
 }
+
+#[cfg(unix)]
+#[test]
+fn what_hooks_leave_is_as_open_as_the_repository() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (mode, directories, files) in [(0o2775, 0o2775, 0o664), (0o755, 0o755, 0o644), (0o700, 0o700, 0o600)] {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let journal = Journal::of(directory.path());
+        journal.add(&Job::default()).unwrap();
+        journal.note(&Entry::default()).unwrap();
+        drop(journal.take_turn().unwrap());
+        let has = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+        let queue = journal.directory().join("queue");
+        let job = std::fs::read_dir(&queue).unwrap().next().unwrap().unwrap().path();
+        assert_eq!([journal.directory(), &queue].map(has), [directories; 2]);
+        assert_eq!(
+            [&job, &journal.directory().join("log"), &journal.directory().join("lock")].map(|path| has(path)),
+            [files; 3]
+        );
+    }
+}
