@@ -107,7 +107,7 @@ impl Program {
 fn not_told(what: &str, error: ProgramError) -> GitError {
     match error {
         ProgramError::Absent => GitError::NoProgram { why: format!("{what} is its own to tell") },
-        error => unreadable(what.to_owned(), error.into()),
+        error @ (ProgramError::ForeignOwner(_) | ProgramError::Failed(_)) => unreadable(what.to_owned(), error.into()),
     }
 }
 
