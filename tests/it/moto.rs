@@ -1,6 +1,6 @@
 //! The real binary against an S3 that this project did not write, and beside clients that it did not write: moto, boto3 and the AWS CLI.
 
-mod python;
+pub mod python;
 mod service;
 
 use std::process::Command;

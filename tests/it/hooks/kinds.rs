@@ -108,9 +108,10 @@ fn a_bare_repository_has_a_hook_for_what_is_pushed_to_it() {
 fn a_repository_that_the_environment_names_is_the_one_whose_hooks_are_meant() {
     let sandbox = with_repository("repo", &[]);
     sandbox.git(".", &["init", "--quiet", "other"]);
+    std::fs::create_dir_all(sandbox.path("other/deep/below")).unwrap();
     let run = |verb: &str| {
-        let mut command = sandbox.command("other", &["--json", "hooks", verb]);
-        command.env("GIT_DIR", "../repo/.git").env("GIT_WORK_TREE", "../repo");
+        let mut command = sandbox.command("other/deep/below", &["--json", "hooks", verb]);
+        command.env("GIT_DIR", "../../../repo/.git").env("GIT_WORK_TREE", "../../../repo");
         let ran = sandbox.ran(verb, &command.output().unwrap());
         assert_eq!(ran.code, Some(0), "{ran}");
         assert!(ran.stdout.contains("[DIR]/repo/.git/hooks/post-commit"), "{ran}");

@@ -60,9 +60,10 @@ pub fn tools(sandbox: &Sandbox) -> String {
     if !tools.exists() {
         std::fs::create_dir(&tools).unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
-        for name in
-            ["git", "sh", "env", "cat", "sleep", "head", "grep", "mkdir", "touch", "dirname", "basename", "python3"]
-        {
+        for name in [
+            "git", "sh", "bash", "env", "cat", "sleep", "head", "grep", "mkdir", "touch", "dirname", "basename",
+            "python3",
+        ] {
             let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|tool| tool.exists());
             if let Some(found) = found {
                 // A wrapper, since some programs find what is theirs by the name that they are called by.
