@@ -56,15 +56,24 @@ pub struct Stubbed {
     pub failures: Vec<StubError>,
 }
 
+/// Says what becomes of ancestors that were found to have no metafile on the way to the nearest one that has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gaps {
+    /// They stay without: nobody asked for them.
+    Leave,
+    /// They are stubbed too: no hook saw them.
+    Fill,
+}
+
 /// Puts the stub of each commit, unless it has a metafile already: then that is the success.
 ///
 /// A stub is the first metafile found among the ancestors, re-addressed. Among commits that are stubbed together it is looked for only where
 /// the first of them leave off: all others have the stub, or the metafile, of an ancestor in their midst.
-pub async fn stub(world: World<'_>, commits: &[Commit], dry_run: bool) -> Stubbed {
+pub async fn stub(world: World<'_>, commits: &[Commit], gaps: Gaps, dry_run: bool) -> Stubbed {
     let mut stubbed = Stubbed::default();
-    let midst: IndexSet<Commit> = commits.iter().copied().collect();
-    let mut family = Family { world, own: HashMap::new(), kin: HashMap::new(), known: HashMap::new() };
-    let mut failures = match family.meet(&midst).await {
+    let mut midst: IndexSet<Commit> = commits.iter().copied().collect();
+    let mut family = Family { world, gaps, own: HashMap::new(), kin: HashMap::new(), known: HashMap::new() };
+    let mut failures = match family.meet(&mut midst).await {
         Ok(failures) => failures,
         Err(error) => {
             stubbed.failures.push(error.into());
@@ -116,6 +125,7 @@ enum Source {
 /// Knows the commits that are stubbed together.
 struct Family<'a> {
     world: World<'a>,
+    gaps: Gaps,
     /// Whether a commit has a metafile, and which; a malformed one is there and says nothing.
     own: HashMap<Commit, Option<Metafile>>,
     kin: HashMap<Commit, Kin>,
@@ -126,9 +136,9 @@ struct Family<'a> {
 impl Family<'_> {
     /// Looks for the commits' own metafiles and, at the same time, for what those inherit whose parents are outside. Returns what is wrong
     /// with single commits: those are left out.
-    async fn meet(&mut self, midst: &IndexSet<Commit>) -> Result<Vec<StubError>, StoreError> {
+    async fn meet(&mut self, midst: &mut IndexSet<Commit>) -> Result<Vec<StubError>, StoreError> {
         let (world, mut failures, mut first) = (self.world, Vec::new(), Vec::new());
-        for &commit in midst {
+        for &commit in midst.iter() {
             match world.ancestry.first_parents(commit, 1).map(|lineage| lineage.ancestors.first().copied()) {
                 Ok(Some(parent)) if midst.contains(&parent) => {
                     self.kin.insert(commit, Kin { parent: Some(parent), source: Source::Midst(parent) });
@@ -140,7 +150,7 @@ impl Family<'_> {
         }
         let read =
             |&commit: &Commit| async move { Ok::<_, StoreError>((commit, stored::read(world.store, commit).await?)) };
-        let own = stream::iter(midst).map(read).buffered(world.limits.jobs).try_collect::<Vec<_>>();
+        let own = stream::iter(midst.iter()).map(read).buffered(world.limits.jobs).try_collect::<Vec<_>>();
         let mut walks = Vec::new();
         for commit in first {
             match Walk::new(world, commit) {
@@ -165,7 +175,10 @@ impl Family<'_> {
                 continue;
             }
             match self.look_outside(commit, &mut walk, midst).await? {
-                Ok(kin) => drop(self.kin.insert(commit, kin)),
+                Ok(kin) => {
+                    self.kin.insert(commit, kin);
+                    self.fill_gap(commit, &walk, midst);
+                }
                 // One that has a metafile needs nothing more.
                 Err(_) if self.own.contains_key(&commit) => {}
                 Err(error) => failures.push(error),
@@ -197,6 +210,34 @@ impl Family<'_> {
             (None, None) => Source::Outside(None),
         };
         Ok(Ok(Kin { parent, source }))
+    }
+
+    /// Takes those ancestors in that were found to have no metafile, between a commit and the nearest one that has.
+    fn fill_gap(&mut self, commit: Commit, walk: &Walk<'_>, midst: &mut IndexSet<Commit>) {
+        if self.gaps == Gaps::Leave {
+            return;
+        }
+        let end = match self.kin.get(&commit).map(|kin| &kin.source) {
+            Some(Source::Outside(Some(nearest))) => nearest.commit,
+            Some(Source::Midst(ancestor)) => *ancestor,
+            // Where there is no metafile at all, nobody wants hundreds that say nothing.
+            Some(Source::Outside(None)) | None => return,
+        };
+        let gap = walk.with_metafile().into_iter().take_while(|ancestor| *ancestor != end);
+        let mut child = commit;
+        for ancestor in gap {
+            let Some(Kin { parent, source }) = self.kin.remove(&child) else { return };
+            // Another line may have led here before.
+            let is_new = midst.insert(ancestor);
+            self.kin.insert(child, Kin { parent, source: Source::Midst(ancestor) });
+            if !is_new {
+                return;
+            }
+            // The walk leaves off before one that is stubbed too.
+            let parent = walk.parent_of(ancestor).or(Some(end));
+            self.kin.insert(ancestor, Kin { parent, source });
+            child = ancestor;
+        }
     }
 
     fn readable(&self, commit: Commit, metafile: Result<Metafile, MetafileError>) -> Option<Metafile> {

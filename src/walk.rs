@@ -106,6 +106,13 @@ impl<'a> Walk<'a> {
         self.absent.take().map_or(Ok(known), Err)
     }
 
+    /// Returns the first parent of one of the ancestors that are known; none where it is not.
+    #[must_use]
+    pub fn parent_of(&self, ancestor: Commit) -> Option<Commit> {
+        let at = self.ancestors.iter().position(|known| *known == ancestor)?;
+        self.ancestors.get(at + 1).copied()
+    }
+
     /// Leaves off before the nearest ancestor that somebody else sees to, and returns it: beyond it nothing is looked at.
     pub fn leave_off(&mut self, seen_to: impl Fn(Commit) -> bool) -> Option<Commit> {
         let mut reach = self.ancestors.iter().take(self.world.limits.max_ancestors);

@@ -15,7 +15,7 @@ use crate::git::{GitError, Repository};
 use crate::hook::{self as heard, Update};
 use crate::journal::{Job, Journal};
 use crate::moved::{self, Brought, MOST, Moves};
-use crate::stub::{self, Stub, Stubbed};
+use crate::stub::{self, Gaps, Stub, Stubbed};
 
 /// Make sure that commits have a metafile
 ///
@@ -85,7 +85,7 @@ async fn stub_now(
         session.warn_of_pull_request(tip)?;
     }
     let commits: Vec<_> = brought.commits.into_iter().collect();
-    let stubbing = stub::stub(session.world(&ports), &commits, arguments.dry_run);
+    let stubbing = stub::stub(session.world(&ports), &commits, Gaps::Leave, arguments.dry_run);
     let Stubbed { stubs, failures } = session.writing(&*ports.store, arguments.dry_run, stubbing).await;
     errors.extend(failures.into_iter().map(Into::into));
     for Stub { commit, created, .. } in &stubs {

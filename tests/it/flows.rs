@@ -16,7 +16,7 @@ use metalogic::metalogic::{Keep, Vocabulary};
 use metalogic::resolve::{self, Answer, Question, ResolveError};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{Attributes, Condition, Content, Key, Store};
-use metalogic::stub::{self, Stub, StubError, Stubbed};
+use metalogic::stub::{self, Gaps, Stub, StubError, Stubbed};
 use metalogic::world::{Limits, World};
 
 use crate::decorated::{Decorated, Watcher};
@@ -43,7 +43,7 @@ fn wanted(names: &[&str]) -> Vocabulary {
 
 /// Stubs one commit.
 pub async fn one_stub(world: World<'_>, commit: Commit, dry_run: bool) -> Result<Stub, StubError> {
-    let Stubbed { mut stubs, mut failures } = stub::stub(world, &[commit], dry_run).await;
+    let Stubbed { mut stubs, mut failures } = stub::stub(world, &[commit], Gaps::Leave, dry_run).await;
     assert_eq!(stubs.len() + failures.len(), 1, "one commit, one outcome");
     failures.pop().map_or_else(|| Ok(stubs.remove(0)), Err)
 }
@@ -497,6 +497,7 @@ async fn a_stub_never_replaces_a_metafile_not_even_a_malformed_one() {
     let (store, history) = (MemoryStore::default(), chain(&[commit(1), commit(2)]));
     store.plant(&Key::Metafile(commit(1)).to_string(), "not a metafile");
     let stage = Stage::new(&store, &history);
+    assert!(!one_stub(stage.world(), commit(1), true).await.unwrap().created);
     assert!(!one_stub(stage.world(), commit(1), false).await.unwrap().created);
     let (bytes, _) = store.get(&Key::Metafile(commit(1)), LARGEST).await.unwrap().unwrap();
     assert_eq!(&bytes[..], b"not a metafile");

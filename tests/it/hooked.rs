@@ -125,6 +125,22 @@ fn whatever_makes_commits_in_a_clone_gives_each_a_metafile() {
 }
 
 #[test]
+fn a_pull_that_moves_forward_brings_metafiles_for_all_that_it_brings() {
+    let sandbox = clone_with_hooks("sha1");
+    sandbox.git(".", &["clone", "--quiet", "repo", "other"]);
+    ok(&sandbox, "other", &["switch", "--quiet", "-c", "side"]);
+    commit(&sandbox, "other", "beside");
+    commit(&sandbox, "other", "and once more");
+    ok(&sandbox, "other", &["switch", "--quiet", "main"]);
+    commit(&sandbox, "other", "ahead");
+    ok(&sandbox, "other", &["merge", "--quiet", "--no-ff", "-m", "merged", "side"]);
+    commit(&sandbox, "other", "last");
+    ok(&sandbox, "repo", &["pull", "--quiet", "--ff-only", "../other", "main"]);
+    assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
+    assert_eq!(log(&sandbox, "repo").last().unwrap()["stubbed"], 5, "{:?}", log(&sandbox, "repo"));
+}
+
+#[test]
 fn a_submodule_has_hooks_and_metafiles_of_its_own() {
     let sandbox = clone_with_hooks("sha1");
     sandbox.git(".", &["clone", "--quiet", "repo", "other"]);
@@ -217,6 +233,27 @@ fn what_was_committed_without_hooks_is_made_up_for_by_a_push() {
     assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
     let stubbed: BTreeSet<u64> = log(&sandbox, "repo").iter().filter_map(|entry| entry["stubbed"].as_u64()).collect();
     assert!(stubbed.contains(&5), "what the remote has is not looked at: {:?}", log(&sandbox, "repo"));
+}
+
+#[test]
+fn what_no_hook_saw_is_made_up_for_by_the_next_commit() {
+    let sandbox = clone_with_hooks("sha1");
+    for number in 0..3 {
+        ok(
+            &sandbox,
+            "repo",
+            &["-c", "core.hooksPath=/nowhere", "commit", "--quiet", "--allow-empty", "-m", &number.to_string()],
+        );
+    }
+    commit(&sandbox, "repo", "seen");
+    assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
+    // A kept hook that commits itself: the commit that it follows is nobody's HEAD when ours has its turn.
+    let commits = "#!/bin/sh\n[ -n \"$INSIDE\" ] || INSIDE=1 git commit --quiet --allow-empty -m inside\n";
+    sandbox.write("repo/.git/hooks/post-commit.before-metalogic", commits);
+    sandbox.shell("chmod +x repo/.git/hooks/post-commit.before-metalogic");
+    commit(&sandbox, "repo", "outside");
+    assert_eq!(ok(&sandbox, "repo", &["log", "-1", "--format=%s"]), "inside");
+    assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use metalogic::event::{Observer, Silent};
 use metalogic::metafile::{LARGEST, Metafile};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{Key, Store, StoreError};
-use metalogic::stub::{self, StubError, Stubbed};
+use metalogic::stub::{self, Gaps, StubError, Stubbed};
 use metalogic::world::{Limits, World};
 
 use crate::fake::{Act, Fake, Fault};
@@ -83,7 +83,7 @@ async fn many_at_once_are_what_one_by_one_from_the_oldest_up_gives() {
         }
         let mut shuffled: Vec<Commit> = named.iter().map(|at| commit(*at)).collect();
         rng.shuffle(&mut shuffled);
-        let Stubbed { stubs, failures } = stub::stub(world(&together), &shuffled, false).await;
+        let Stubbed { stubs, failures } = stub::stub(world(&together), &shuffled, Gaps::Leave, false).await;
         assert!(failures.is_empty(), "seed {seed}: {failures:?}");
         let created: HashMap<Commit, bool> = stubs.iter().map(|stub| (stub.commit, stub.created)).collect();
         let told: Vec<bool> = named.iter().map(|at| created[&commit(*at)]).collect();
@@ -111,7 +111,7 @@ async fn a_line_of_commits_asks_once_for_each_and_once_for_what_lies_before() {
     fake.plant(&Key::Metafile(commit(99)).to_string(), old.to_bytes().unwrap());
     let store = fake.store("");
     let world = World { store: &store, ancestry: &history, observer: &observer, limits: Limits::default() };
-    let Stubbed { stubs, failures } = stub::stub(world, &commits[100..], false).await;
+    let Stubbed { stubs, failures } = stub::stub(world, &commits[100..], Gaps::Leave, false).await;
     assert!(failures.is_empty() && stubs.len() == 200 && stubs.iter().all(|stub| stub.created), "{failures:?}");
     // A look at each, one at the parent of the first, and a put for each.
     assert_eq!(fake.requests().len(), 200 + 1 + 200);
@@ -127,14 +127,14 @@ async fn what_is_wrong_with_one_commit_stops_no_other() {
     let store = MemoryStore::default();
     let world = World { store: &store, ancestry: &history, observer: &observer, limits: Limits::default() };
     // The first is beyond the boundary of a shallow clone, and the last is nobody's.
-    let Stubbed { stubs, failures } = stub::stub(world, &[0, 1, 2, 9].map(commit), false).await;
+    let Stubbed { stubs, failures } = stub::stub(world, &[0, 1, 2, 9].map(commit), Gaps::Leave, false).await;
     assert_eq!(stubs.iter().map(|stub| stub.commit).collect::<Vec<_>>(), [commit(1), commit(2)]);
     assert!(
         failures.iter().all(|failure| matches!(failure, StubError::Ancestry(_))) && failures.len() == 2,
         "{failures:?}"
     );
     let world = World { ancestry: &NoHistory, ..world };
-    let Stubbed { stubs, failures } = stub::stub(world, &[1, 8].map(commit), false).await;
+    let Stubbed { stubs, failures } = stub::stub(world, &[1, 8].map(commit), Gaps::Leave, false).await;
     assert_eq!((stubs.len(), stubs[0].created), (1, false));
     assert!(matches!(failures.as_slice(), [StubError::NoParent(lost)] if *lost == commit(8)), "{failures:?}");
 }
@@ -153,7 +153,35 @@ async fn a_store_that_fails_ends_it_with_one_failure_and_what_was_put_before_is_
     let store = fake.store("");
     let limits = Limits { jobs: 4, ..Limits::default() };
     let world = World { store: &store, ancestry: &history, observer: &observer, limits };
-    let Stubbed { stubs, failures } = stub::stub(world, &(0..50).map(commit).collect::<Vec<_>>(), false).await;
+    let Stubbed { stubs, failures } =
+        stub::stub(world, &(0..50).map(commit).collect::<Vec<_>>(), Gaps::Leave, false).await;
     assert_eq!(stubs.len(), 20, "those before it, in order");
     assert!(matches!(failures.as_slice(), [StubError::Store(StoreError::AccessDenied { .. })]), "{failures:?}");
+}
+
+#[tokio::test]
+async fn ancestors_that_no_hook_saw_are_stubbed_up_to_the_nearest_metafile_and_no_further() {
+    let observer: Arc<dyn Observer> = Arc::new(Silent);
+    // A line from 0 to 9, and 10 and 11 that leave it at 6.
+    let mut parents: HashMap<Commit, Option<Commit>> =
+        (0..10).map(|at| (commit(at), at.checked_sub(1).map(commit))).collect();
+    parents.extend([(commit(10), Some(commit(6))), (commit(11), Some(commit(10)))]);
+    let history = ToldHistory { parents, ..ToldHistory::default() };
+    let store = MemoryStore::default();
+    let mut built = Metafile::empty(commit(3), Some(commit(2)));
+    built.artifacts.insert(name(1), commit(3));
+    plant(&store, &built);
+    let world = World { store: &store, ancestry: &history, observer: &observer, limits: Limits::default() };
+    let Stubbed { stubs, failures } = stub::stub(world, &[9, 11].map(commit), Gaps::Fill, false).await;
+    assert!(failures.is_empty() && stubs.iter().all(|stub| stub.created), "{failures:?}");
+    let found = metafiles(&store, 12).await;
+    assert_eq!(found.keys().copied().collect::<Vec<_>>(), (3..12).map(commit).collect::<Vec<_>>());
+    for (commit, bytes) in &found {
+        let metafile = Metafile::parse(bytes, *commit).unwrap();
+        assert_eq!((metafile.parent_commit, &metafile.artifacts), (history.parents[commit], &built.artifacts));
+    }
+    // Where there is no metafile at all, nobody wants two hundred that say nothing.
+    let bare = MemoryStore::default();
+    let Stubbed { stubs, .. } = stub::stub(World { store: &bare, ..world }, &[commit(9)], Gaps::Fill, false).await;
+    assert_eq!(stubs.len(), 1);
 }

@@ -13,7 +13,7 @@ use crate::hook::{Hook, Rewrite};
 use crate::journal::{Entry, Job, Journal, Trouble, Waiting};
 use crate::moved::{self, MOST, Moves};
 use crate::rewritten;
-use crate::stub::{self, Stubbed};
+use crate::stub::{self, Gaps, Stubbed};
 use crate::world::World;
 
 use super::{journal, notes};
@@ -114,7 +114,7 @@ async fn stub_all(session: &Session, store: Option<&str>, moves: &[Moves], entry
     entry.store = Some(store.root());
     let ports = Ports::new(store, session.config.ancestry()?);
     let commits: Vec<_> = brought.commits.into_iter().collect();
-    let Stubbed { stubs, failures } = stub::stub(session.world(&ports), &commits, false).await;
+    let Stubbed { stubs, failures } = stub::stub(session.world(&ports), &commits, Gaps::Fill, false).await;
     entry.stubbed = stubs.iter().filter(|stub| stub.created).count();
     entry.present = stubs.len() - entry.stubbed;
     entry.notes.extend(same_trees(session.world(&ports), moves).await);

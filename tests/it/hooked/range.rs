@@ -22,7 +22,9 @@ fn import(sandbox: &Sandbox, format: &str, commits: &[Vec<usize>]) {
     let mut stream = String::new();
     for (at, parents) in commits.iter().enumerate() {
         let mark = at + 1;
-        writeln!(stream, "commit refs/heads/b{mark}\nmark :{mark}\ncommitter A <a@b> {mark} +0000\ndata 1\nx").unwrap();
+        // No clock is right: a commit may say that it is older than its parents.
+        let time = 100_000 - mark;
+        writeln!(stream, "commit refs/heads/b{mark}\nmark :{mark}\ncommitter A <a@b> {time} +0000\ndata 1\nx").unwrap();
         for (place, parent) in parents.iter().enumerate() {
             writeln!(stream, "{} :{parent}", if place == 0 { "from" } else { "merge" }).unwrap();
         }
@@ -106,6 +108,11 @@ fn a_new_branch_is_bounded_and_a_range_that_is_named_is_not() {
     ok(&sandbox, "repo", &["branch", "-f", "base", &ok(&sandbox, "repo", &["rev-parse", "new~999"])]);
     let rest = known(&format!("{zeros}..{tip}"));
     assert_eq!((stubbed(&rest).len(), object(&rest)["stopped"].as_array().unwrap().len()), (999, 0));
+    // What a ref had before it moved hides too.
+    let [fifth, sixth] = ["new~1100", "new~1099"].map(|name| ok(&sandbox, "repo", &["rev-parse", name]));
+    let command = sandbox.command("repo", &["--json", "stub", "--dry-run", "--stdin"]);
+    let ran = fed(&sandbox, command, &format!("{fourth} {fifth} refs/heads/new\n{zeros} {sixth} refs/heads/base\n"));
+    assert_eq!(stubbed(&ran), [fifth, sixth], "{ran}");
     // The same by the lines of a hook, where the ref has a name.
     let command = sandbox.command("repo", &["--json", "stub", "--dry-run", "--stdin"]);
     let ran = fed(
@@ -155,6 +162,9 @@ fn an_old_tip_that_is_not_here_hides_nothing_and_is_told() {
     assert_eq!(ran.code, Some(0), "{ran}");
     assert_eq!(ran.stdout.lines().count(), 3, "{ran}");
     assert!(ran.stderr.contains(&format!("{gone} is no commit that this clone has")), "{ran}");
+    ok(&sandbox, "repo", &["branch", "other", "HEAD~1"]);
+    let ran = sandbox.run(&["stub", "--range", &format!("{gone}..HEAD")]);
+    assert_eq!(ran.stdout.lines().count(), 1, "what another ref has is hidden: {ran}");
 }
 
 #[test]
