@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{HooksError, Own, Seat, Site, State, aside, legacy};
-use crate::files;
+use crate::files::{self, Standing};
 use crate::hook::{Hook, Script};
 
 /// Says what is done, or would be, to have a hook in place.
@@ -34,7 +34,12 @@ pub struct Installed {
     pub step: Installing,
     /// What was there before, and runs first.
     pub kept: Option<PathBuf>,
+    /// Whether that goes by its own name, which is another now.
+    pub goes_by_name: bool,
 }
+
+/// What is found in programs that do this or that by the name that they are called by, as those do that run all that lies in `NAME.d`.
+const BY_NAME: [&str; 4] = ["basename", "$0.d", "${0}.d", "${0##"];
 
 /// Puts the hooks of a site in place, each for itself; `program` is where they find the program where that is not on their path.
 ///
@@ -59,12 +64,13 @@ pub fn install(
         }
         // Where ours had gone, what it kept runs again.
         let runs_kept = seat.runs_kept || step == Installing::Write;
+        let goes_by_name = step == Installing::Keep && goes_by_name(&seat.path);
         let kept = if step == Installing::Keep { Some(aside(&seat.path)) } else { seat.kept.filter(|_| runs_kept) };
         if !dry_run && let Err(error) = act(step, &seat.path, &target, &script) {
             refused.push(error);
             continue;
         }
-        done.push(Installed { hook: seat.hook, path: target, step, kept });
+        done.push(Installed { hook: seat.hook, path: target, step, kept, goes_by_name });
     }
     if !occupied.is_empty() {
         refused.push(HooksError::Occupied(occupied));
@@ -73,6 +79,17 @@ pub fn install(
         refused.push(site.elsewhere());
     }
     Ok((done, refused))
+}
+
+/// Says whether a hook may do something else under another name.
+fn goes_by_name(path: &Path) -> bool {
+    match files::standing(path) {
+        Ok(Standing::File { text, .. }) => {
+            let text = String::from_utf8_lossy(&text);
+            BY_NAME.iter().any(|sign| text.contains(sign))
+        }
+        Ok(Standing::Nothing | Standing::Other) | Err(_) => false,
+    }
 }
 
 /// Says what is to be done about a hook, and to which file.

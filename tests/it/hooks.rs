@@ -143,6 +143,27 @@ fn a_hook_that_is_there_is_kept_as_it_is_and_given_back_as_it_was() {
 }
 
 #[test]
+fn whoever_has_a_hook_that_goes_by_its_own_name_is_warned() {
+    let sandbox = Sandbox::new();
+    sandbox.git(".", &["init", "--quiet", "--bare", "bare"]);
+    let hook = sandbox.path("bare/hooks/post-receive");
+    for (text, warned) in [
+        ("#!/bin/sh\nfor hook in \"$GIT_DIR/hooks/$(basename \"$0\").d\"/*; do \"$hook\"; done\n", true),
+        ("#!/bin/sh\nexec run-parts \"$0.d\"\n", true),
+        ("#!/bin/sh\nexec \"$(dirname \"$0\")/../mail\" post-receive\n", false),
+    ] {
+        executable(&sandbox, "bare/hooks/post-receive", text);
+        let ran = sandbox.run_in("bare", &["hooks", "install"]);
+        let told = "post-receive.before-metalogic seems to go by its own name, which is another than post-receive now";
+        assert_eq!((ran.code, ran.stderr.contains(told)), (Some(0), warned), "{ran}");
+        // Told once: nothing is new when it is installed again.
+        assert_eq!(sandbox.run_in("bare", &["hooks", "install"]).stderr, "");
+        assert_eq!(sandbox.run_in("bare", &["hooks", "uninstall"]).code, Some(0));
+        assert_eq!(std::fs::read_to_string(&hook).unwrap(), text);
+    }
+}
+
+#[test]
 fn where_a_hook_and_what_it_would_be_kept_as_are_both_taken_neither_is_touched() {
     let sandbox = Sandbox::with_repository();
     let taken = ["post-commit", "post-commit.before-metalogic", "pre-push", "pre-push.before-metalogic"].map(|name| {

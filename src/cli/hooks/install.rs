@@ -26,6 +26,7 @@ pub(super) fn run(session: &Session, site: &Site, arguments: &Arguments) -> anyh
     if done.iter().filter(told).any(|one| !one.path.exists()) && !site.is_of_husky() {
         session.report.note("a hook that is new begins with #!/bin/sh and is executable (chmod +x)");
     }
+    done.iter().filter_map(warning).for_each(|text| session.report.warning(&text));
     let objects: Vec<_> = done
         .iter()
         .map(|one| {
@@ -35,6 +36,7 @@ pub(super) fn run(session: &Session, site: &Site, arguments: &Arguments) -> anyh
                 "outcome": outcome(one.step),
                 "kept": optional(one.kept.as_ref()),
                 "line": told(&one).then(|| one.hook.line()),
+                "warning": warning(one),
             })
         })
         .collect();
@@ -46,6 +48,18 @@ pub(super) fn run(session: &Session, site: &Site, arguments: &Arguments) -> anyh
     });
     let lines = || done.iter().map(|one| line(one, arguments.dry_run)).collect::<String>().into_bytes();
     conclude(session.answer(&object, lines), refused.into_iter().map(Into::into).collect())
+}
+
+/// Says what may be wrong with a hook that was kept.
+fn warning(one: &Installed) -> Option<String> {
+    let kept = one.kept.as_ref().filter(|_| one.goes_by_name)?;
+    let hook = one.hook.name();
+    Some(format!(
+        "{} seems to go by its own name, which is another than {hook} now: see that it still does its work. If it runs what lies in \
+         {hook}.d, `metalogic hooks uninstall` gives it its name back, and a file there may have this line: {}",
+        shown(kept),
+        one.hook.line()
+    ))
 }
 
 fn outcome(step: Installing) -> &'static str {
