@@ -2,6 +2,7 @@
 
 mod kinds;
 mod layouts;
+mod packages;
 mod real;
 mod scripts;
 mod stand_in;

@@ -65,6 +65,13 @@ impl Sandbox {
         command
     }
 
+    /// Returns a program of this machine, ready to run in the sandbox.
+    pub fn plain_command(&self, program: &str) -> Command {
+        let mut command = self.clean(Command::new(program));
+        command.current_dir(self.path(""));
+        command
+    }
+
     /// Gives a command an environment with nothing of this machine in it.
     fn clean(&self, mut command: Command) -> Command {
         command.env_clear().stdin(Stdio::null());
