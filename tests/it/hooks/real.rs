@@ -55,3 +55,40 @@ fn pre_commit_itself_and_ours_get_along_in_either_order() {
     pre_commit("uninstall");
     assert_eq!(commit_and_push(&sandbox), (both(), 0));
 }
+
+#[test]
+fn the_hooks_that_pre_commit_may_have_from_here_do_what_ours_do() {
+    let Some(python) = python() else { return };
+    let sandbox = Sandbox::with_repository();
+    sandbox.git(".", &["init", "--quiet", "--bare", "there"]);
+    sandbox.git(".", &["init", "--quiet", "ours"]);
+    let hooks = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.pre-commit-hooks.yaml")).unwrap();
+    sandbox.write("ours/.pre-commit-hooks.yaml", &hooks);
+    sandbox.git("ours", &["add", "."]);
+    sandbox.git("ours", &["commit", "--quiet", "-m", "hooks"]);
+    let names: Vec<&str> = hooks.lines().filter_map(|line| line.strip_prefix("- id: ")).collect();
+    assert_eq!(names.len(), 4, "{hooks}");
+    let listed: String = names.iter().map(|name| format!("  - id: {name}\n")).collect();
+    let (place, revision) = (sandbox.path("ours"), sandbox.git("ours", &["rev-parse", "HEAD"]));
+    let config = format!("repos:\n- repo: {}\n  rev: {revision}  hooks:\n{listed}", place.display());
+    sandbox.write("repo/.pre-commit-config.yaml", config);
+    executable(&sandbox, "pre-commit", &format!("#!/bin/sh\nexec '{}' -m pre_commit \"$@\"\n", python.display()));
+    let said = sandbox.shell(
+        "cd repo && { metalogic stub && ../pre-commit install -t post-commit -t post-merge -t post-rewrite -t pre-push && git add . && \
+         git commit --quiet -m one && git commit --quiet --amend -m two && git switch --quiet -c side && git commit --quiet --allow-empty -m three \
+         && git switch --quiet main && git commit --quiet --allow-empty -m four && git merge --quiet --no-ff -m five side \
+         && git -c core.hooksPath=/nowhere commit --quiet --allow-empty -m six && git push ../there main && echo done; } 2>&1",
+    );
+    assert!(said.ends_with("done\n") && said.matches("Passed").count() >= 6 && !said.contains("Failed"), "{said}");
+    let has = |id: &str| sandbox.path(&format!("repo/.git/metalogic/builds/{id}/build_meta.json")).exists();
+    let reached = sandbox.git("repo", &["rev-list", "main", "side"]);
+    // What is pushed is seen to in the background.
+    let began = std::time::Instant::now();
+    while !reached.lines().all(has) {
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{said}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    // Without the program they stop nothing.
+    let without = sandbox.git_command("repo", &["push", "--quiet", "../there", "main:other"]).output().unwrap();
+    assert!(without.status.success(), "{}", sandbox.ran("push", &without));
+}
