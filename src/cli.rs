@@ -23,6 +23,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Color, Config, Environment, Flags, Manner};
+use crate::detach;
 use crate::failure::{EndedError, Failure, Kind, OutputClosed};
 use crate::report::{Report, Verbosity};
 use crate::store::s3;
@@ -100,6 +101,18 @@ enum Command {
     Completions(completions::Arguments),
 }
 
+impl Command {
+    /// Says whether git called it.
+    fn is_hook(&self) -> bool {
+        matches!(self, Self::Stub(arguments) if arguments.is_hook())
+    }
+
+    /// Says whether it goes on for a process that has ended.
+    fn goes_on_alone(&self) -> bool {
+        matches!(self, Self::Stub(arguments) if arguments.goes_on_alone())
+    }
+}
+
 /// Runs the program with the arguments and the environment of this process; returns its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -125,7 +138,8 @@ pub fn command() -> clap::Command {
 
 fn start(global: Global, command: Command, environment: Environment) -> Kind {
     let flags = Flags {
-        directory: global.directory,
+        // Git says where a hook is, and nobody else.
+        directory: global.directory.or_else(|| command.is_hook().then(|| PathBuf::from("."))),
         store: global.store,
         registry: global.registry,
         projects: global.projects,
@@ -137,6 +151,9 @@ fn start(global: Global, command: Command, environment: Environment) -> Kind {
         quiet: global.quiet,
         verbose: global.verbose,
     };
+    if command.goes_on_alone() {
+        detach::leave();
+    }
     let json = Manner::json(&flags, &environment);
     let plain = Manner { color: Color::Auto, json, quiet: flags.quiet, verbose: flags.verbose };
     let (manner, wrong) = match Manner::of(&flags, &environment) {
@@ -172,10 +189,12 @@ fn start(global: Global, command: Command, environment: Environment) -> Kind {
 /// Runs a command until it has ended or somebody ends it.
 fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Whoever interrupts git while a hook runs means git, which has done its work.
+    let heeds_signals = !command.is_hook();
     let result = runtime.block_on(async {
         let result = tokio::select! {
             result = dispatch(session, command) => result,
-            ended = ended() => Err(ended.into()),
+            ended = ended(), if heeds_signals => Err(ended.into()),
         };
         drop(tokio::time::timeout(LAST_MOMENTS, session.close()).await);
         // What is left of an upload when the time is up, the bucket's lifecycle rule ends.

@@ -21,9 +21,18 @@ pub fn go_on(arguments: &[OsString]) -> io::Result<()> {
     command.spawn().map(drop)
 }
 
-/// Leaves the session and the terminal of whoever started this process, so that what ends those does not end it.
-pub fn leave_session() {
-    // A process that leads a group is in a session of its own already, or as good as.
+/// Leaves the session and the terminal of whoever started this process, and closes what it inherited beside the three streams: a lock or a
+/// pipe of somebody who waits for it. Nothing may have been opened yet.
+pub fn leave() {
     #[cfg(unix)]
-    let _ = rustix::process::setsid();
+    {
+        // A process that leads a group is in a session of its own already, or as good as.
+        let _ = nix::unistd::setsid();
+        let open = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
+        let open: Vec<i32> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+            // The one by which the others were listed is closed already.
+            let _ = nix::unistd::close(descriptor);
+        }
+    }
 }

@@ -17,8 +17,8 @@ pub use queue::{Job, Turn, Waiting};
 /// The directory's name in git's common directory.
 const DIRECTORY: &str = "metalogic-hooks";
 
-/// How many ways to mend it by hand a line of the log has at most, the newest.
-const MENDED: usize = 20;
+/// How many commands and how many notes an entry of the log has at most, the newest, and how many failures.
+const LINES: usize = 20;
 
 /// The size in bytes from which the log begins anew; the one before it is kept. So all of it has at most about twice this.
 const FULL: u64 = 128 << 10;
@@ -90,8 +90,10 @@ impl Journal {
             std::fs::rename(&log, self.directory.join("log.before"))?;
         }
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let by_hand = entry.by_hand.iter().skip(entry.by_hand.len().saturating_sub(MENDED)).cloned().collect();
-        let mut line = serde_json::to_vec(&Entry { at, by_hand, ..entry.clone() })?;
+        let newest = |lines: &[String]| lines.iter().skip(lines.len().saturating_sub(LINES)).cloned().collect();
+        let (by_hand, notes) = (newest(&entry.by_hand), newest(&entry.notes));
+        let failures = entry.failures.iter().take(LINES).cloned().collect();
+        let mut line = serde_json::to_vec(&Entry { at, by_hand, notes, failures, ..entry.clone() })?;
         line.push(b'\n');
         // In one piece, so that lines of processes that write at once stay whole.
         place::to_append(&log)?.write_all(&line)

@@ -77,7 +77,7 @@ impl fmt::Display for Foxtrot {
         write!(
             f,
             ", so that builds of the mainline are hidden from it. The merge is the wrong way round, as `git pull` makes it before a push: \
-             rebase instead, or merge the branch into the mainline. `metalogic fetch --commit {old}` still has the artifacts"
+             rebase instead, or merge the branch into the mainline. `metalogic fetch --commit {old}` has what was built there"
         )
     }
 }

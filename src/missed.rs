@@ -6,13 +6,17 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::address::Commit;
 use crate::git::{GitError, Range, Reached, Reference, Repository};
+use crate::moved;
 use crate::store::{Key, Store, StoreError};
 
 /// How many commits are looked at, the newest.
 pub const REACH: usize = 1000;
 
-/// How many branches are named that lead to commits without a metafile.
-const NAMED: usize = 20;
+/// How many commits without a metafile are named one by one.
+const NAMED: usize = 10;
+
+/// How many refs are asked whether they lead to more of them.
+const TRIED: usize = 20;
 
 /// Says why it is not known which commits have no metafile.
 #[derive(Debug, thiserror::Error)]
@@ -38,16 +42,16 @@ pub struct Missed {
     pub by_hand: Vec<String>,
 }
 
-/// Looks at the commits that branches and HEAD reach, the newest thousand.
+/// Looks at the commits that refs and what is checked out reach, the newest thousand.
 ///
 /// # Errors
 /// [`MissedError`].
 pub async fn missed(repository: &Repository, store: &dyn Store, jobs: usize) -> Result<Missed, MissedError> {
-    let branches = branches(repository)?;
-    if branches.is_empty() {
+    let refs = refs(repository)?;
+    let tips: Vec<Commit> = refs.iter().map(|found| found.commit).chain(repository.heads()?).collect();
+    if tips.is_empty() {
         return Ok(Missed::default());
     }
-    let tips = branches.iter().map(|branch| branch.commit).collect();
     let Reached { mut commits, stopped } = repository.reach(&Range { tips, hidden: Vec::new(), most: Some(REACH) })?;
     commits.reverse();
     let seen = commits.len();
@@ -55,32 +59,35 @@ pub async fn missed(repository: &Repository, store: &dyn Store, jobs: usize) -> 
         |commit: Commit| async move { store.head(&Key::Metafile(commit)).await.map(|found| (commit, found.is_some())) };
     let looked: Vec<_> = stream::iter(commits).map(look).buffered(jobs).try_collect().await?;
     let commits: Vec<Commit> = looked.into_iter().filter(|(_, found)| !found).map(|(commit, _)| commit).collect();
-    let by_hand = by_hand(repository, &branches, &commits)?;
+    let by_hand = by_hand(repository, &refs, &commits)?;
     Ok(Missed { commits, seen, stopped, by_hand })
 }
 
-/// Returns the branches, and HEAD first: most often it leads to all that somebody works on.
-fn branches(repository: &Repository) -> Result<Vec<Reference>, GitError> {
+/// Returns the refs, and HEAD first: most often it leads to all that somebody works on.
+fn refs(repository: &Repository) -> Result<Vec<Reference>, GitError> {
     let head = repository.head()?.map(|commit| Reference { name: "HEAD".to_owned(), commit });
-    let refs = repository.refs()?.into_iter().filter(|found| found.name.starts_with("refs/heads/"));
+    let refs = repository.refs()?.into_iter().filter(|found| moved::is_history(&found.name));
     Ok(head.into_iter().chain(refs).collect())
 }
 
-/// Returns commands that cover all these commits between them: each takes the whole history of one branch.
-fn by_hand(repository: &Repository, branches: &[Reference], commits: &[Commit]) -> Result<Vec<String>, GitError> {
+/// Returns commands that give these commits their metafiles: a few are named, and of many the refs that lead there, with all of their history.
+fn by_hand(repository: &Repository, refs: &[Reference], commits: &[Commit]) -> Result<Vec<String>, GitError> {
+    if commits.len() <= NAMED {
+        let ids: String = commits.iter().rev().map(|commit| format!(" {commit}")).collect();
+        return Ok((!ids.is_empty()).then(|| format!("metalogic stub{ids}")).into_iter().collect());
+    }
     let mut left: HashSet<Commit> = commits.iter().copied().collect();
     let mut commands = Vec::new();
-    for branch in branches {
-        if left.is_empty() || commands.len() == NAMED {
+    for found in refs.iter().take(TRIED) {
+        if left.is_empty() {
             break;
         }
-        let tips = vec![branch.commit];
+        let tips = vec![found.commit];
         let reached = repository.reach(&Range { tips, hidden: Vec::new(), most: Some(REACH) })?.commits;
         if reached.iter().filter(|commit| left.remove(*commit)).count() > 0 {
-            let name = branch.name.strip_prefix("refs/heads/").unwrap_or(&branch.name);
-            // A branch may have a name that a shell takes for more than a word.
-            let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte));
-            let word = if is_word { name.to_owned() } else { branch.commit.to_string() };
+            // A ref may have a name that a shell takes for more than a word.
+            let is_word = found.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte));
+            let word = if is_word { found.name.clone() } else { found.commit.to_string() };
             commands.push(format!("metalogic stub --range {word}"));
         }
     }

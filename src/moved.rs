@@ -1,6 +1,7 @@
 //! What moved: the commits that ref updates and rewritten history brought.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,10 @@ pub struct Brought {
     pub commits: IndexSet<Commit>,
     /// Those updates that brought more than [`MOST`].
     pub stopped: Vec<Update>,
-    /// The ids that this clone does not have, so that what they hide is not known.
+    /// The old ids that this clone does not have, so that what they hide is not known.
     pub absent: Vec<Commit>,
+    /// The new ids that this clone does not have: what they lead to was not stubbed.
+    pub missing: Vec<Commit>,
 }
 
 impl Moves {
@@ -52,6 +55,14 @@ impl Moves {
     pub fn is_empty(&self) -> bool {
         let brings = |update: &Update| update.new.is_some() && !is_no_history(update);
         self.commits.is_empty() && self.rewrites.is_empty() && !self.updates.iter().any(brings)
+    }
+
+    /// Returns the commits that it came to: all others are their ancestors.
+    #[must_use]
+    pub fn tips(&self) -> Vec<Commit> {
+        let updates = self.updates.iter().filter(|update| !is_no_history(update)).filter_map(|update| update.new);
+        let rewrites = self.rewrites.iter().map(|rewrite| rewrite.new);
+        self.commits.iter().copied().chain(updates).chain(rewrites).collect()
     }
 }
 
@@ -76,7 +87,7 @@ pub fn by_hand(moves: &[Moves]) -> Vec<String> {
     let commits = commits.iter().map(|commit| format!("metalogic stub {commit}"));
     let range = |(old, new): &(Option<Commit>, Commit)| match old {
         Some(old) => format!("metalogic stub --range {old}..{new}"),
-        None => format!("metalogic stub --range {new}"),
+        None => format!("metalogic stub --range {}..{new}", "0".repeat(new.to_string().len())),
     };
     commits.chain(ranges.iter().map(range)).collect()
 }
@@ -88,9 +99,7 @@ pub fn by_hand(moves: &[Moves]) -> Vec<String> {
 pub fn brought(repository: &Repository, moves: &[Moves]) -> Result<Brought, GitError> {
     let mut bringing = Bringing { repository, moves, refs: OnceCell::new(), brought: Brought::default() };
     for moved in moves {
-        for update in moved.updates.iter().filter(|update| !is_no_history(update)) {
-            bringing.update(moved, update)?;
-        }
+        bringing.updates(moved)?;
         bringing.rewrites(&moved.rewrites)?;
         bringing.brought.commits.extend(&moved.commits);
     }
@@ -106,58 +115,71 @@ struct Bringing<'a> {
 }
 
 impl Bringing<'_> {
-    fn update(&mut self, moved: &Moves, update: &Update) -> Result<(), GitError> {
-        let Some(named) = update.new else { return Ok(()) };
-        let Some(new) = self.repository.peeled(named)? else {
-            // A tag may lead to a tree; else it is not here.
-            self.brought.absent.push(named);
-            return Ok(());
-        };
-        let old = update.old.map(|old| self.repository.peeled(old)).transpose()?.flatten();
-        let is_lost = old.is_none() && update.old.is_some();
-        if is_lost {
-            self.brought.absent.extend(update.old);
+    /// Takes what refs moved to. Those that are new with a name of their own are asked about together: a push may have thousands.
+    fn updates(&mut self, moved: &Moves) -> Result<(), GitError> {
+        let mut new_refs: Vec<(&Update, Commit)> = Vec::new();
+        for update in moved.updates.iter().filter(|update| !is_no_history(update)) {
+            let Some(named) = update.new else { continue };
+            let Some(new) = self.repository.peeled(named)? else {
+                // A tag may lead to a tree.
+                if !self.repository.has(named)? {
+                    self.brought.missing.push(named);
+                }
+                continue;
+            };
+            let old = update.old.map(|old| self.repository.peeled(old)).transpose()?.flatten();
+            let is_lost = old.is_none() && update.old.is_some();
+            if is_lost {
+                self.brought.absent.extend(update.old);
+            }
+            let whole = moved.whole && !is_lost;
+            match old {
+                Some(old) => self.range(update, &[new], vec![old], whole)?,
+                None if whole => self.range(update, &[new], Vec::new(), whole)?,
+                None if update.reference.is_none() => {
+                    self.range(update, &[new], self.hidden_from_nameless(new)?, false)?
+                }
+                None => new_refs.push((update, new)),
+            }
         }
-        let whole = moved.whole && !is_lost;
-        let hidden = match old {
-            Some(old) => vec![old],
-            None if whole => Vec::new(),
-            None => self.hidden_from_new(moved.remote.as_deref(), update, new)?,
-        };
-        let most = (!whole).then_some(MOST);
-        let reached = self.repository.reach(&Range { tips: vec![new], hidden, most })?;
+        let Some((first, _)) = new_refs.first() else { return Ok(()) };
+        let hidden = self.hidden_from_new(moved.remote.as_deref())?;
+        let tips: Vec<Commit> = new_refs.iter().map(|(_, new)| *new).collect();
+        self.range(first, &tips, hidden, false)
+    }
+
+    /// Takes what some tips reach and hidden ones do not, and the tips.
+    fn range(&mut self, update: &Update, tips: &[Commit], hidden: Vec<Commit>, whole: bool) -> Result<(), GitError> {
+        let most = (!whole).then(|| MOST.saturating_mul(tips.len()));
+        let reached = self.repository.reach(&Range { tips: tips.to_vec(), hidden, most })?;
         if reached.stopped {
-            self.brought.stopped.push(Update { new: Some(new), old, reference: update.reference.clone() });
+            let old = update.old.filter(|old| !self.brought.absent.contains(old));
+            let new = tips.first().copied();
+            self.brought.stopped.push(Update { old, new, reference: update.reference.clone() });
         }
         self.brought.commits.extend(reached.commits);
-        self.brought.commits.insert(new);
+        self.brought.commits.extend(tips);
         Ok(())
     }
 
     fn rewrites(&mut self, rewrites: &[Rewrite]) -> Result<(), GitError> {
         let Some(last) = rewrites.last() else { return Ok(()) };
-        let (tips, hidden) = rewrites.iter().map(|rewrite| (rewrite.new, rewrite.old)).unzip();
+        let (tips, hidden): (Vec<_>, Vec<_>) = rewrites.iter().map(|rewrite| (rewrite.new, rewrite.old)).unzip();
+        let update = Update { old: Some(last.old), new: Some(last.new), reference: None };
         let reached = self.repository.reach(&Range { tips, hidden, most: Some(MOST) })?;
         if reached.stopped {
-            self.brought.stopped.push(Update { old: Some(last.old), new: Some(last.new), reference: None });
+            self.brought.stopped.push(update);
         }
         self.brought.commits.extend(reached.commits);
         Ok(())
     }
 
-    /// Returns what hides the commits that a new ref has in common with others.
+    /// Returns what hides the commits that new refs have in common with others.
     ///
-    /// Here those are all refs but the ones that moved together with it, which are hidden where they were before. At a remote it is what
-    /// this clone knows of the remote. A ref without a name is what CI and people tell: then all refs count that do not lead to the
-    /// same commit, since one of those is the ref itself.
-    fn hidden_from_new(&self, remote: Option<&str>, update: &Update, new: Commit) -> Result<Vec<Commit>, GitError> {
-        let refs = match self.refs.get() {
-            Some(refs) => refs,
-            None => {
-                let refs = self.repository.refs()?;
-                self.refs.get_or_init(|| refs)
-            }
-        };
+    /// Here those are all refs but the ones that moved together with them, which are hidden where they were before. At a remote it is
+    /// what this clone knows of the remote.
+    fn hidden_from_new(&self, remote: Option<&str>) -> Result<Vec<Commit>, GitError> {
+        let refs = self.refs()?;
         if let Some(remote) = remote {
             let tracking = format!("refs/remotes/{remote}/");
             let is_known = refs.iter().any(|found| found.name.starts_with(&tracking));
@@ -169,16 +191,36 @@ impl Bringing<'_> {
                 .collect());
         }
         let moved = || self.moves.iter().filter(|moved| moved.remote.is_none()).flat_map(|moved| &moved.updates);
-        let has_moved = |name: &str| moved().any(|update| update.reference.as_deref() == Some(name));
-        let counts =
-            |found: &&Reference| !has_moved(&found.name) && (update.reference.is_some() || found.commit != new);
-        let now = refs.iter().filter(counts).map(|found| found.commit);
+        let have_moved: HashSet<&str> = moved().filter_map(|update| update.reference.as_deref()).collect();
+        let now = refs.iter().filter(|found| !have_moved.contains(found.name.as_str())).map(|found| found.commit);
         let before = moved().filter(|update| update.reference.is_some()).filter_map(|update| update.old);
         Ok(now.chain(before).collect())
     }
+
+    /// Returns what hides the commits of a new ref whose name is not told, as CI does not: all refs that do not lead there. One that does is
+    /// the ref itself, or it went on before somebody came to look.
+    fn hidden_from_nameless(&self, new: Commit) -> Result<Vec<Commit>, GitError> {
+        let leading = self.repository.refs_to(new)?;
+        Ok(self.refs()?.iter().filter(|found| !leading.contains(&found.name)).map(|found| found.commit).collect())
+    }
+
+    fn refs(&self) -> Result<&Vec<Reference>, GitError> {
+        match self.refs.get() {
+            Some(refs) => Ok(refs),
+            None => {
+                let refs = self.repository.refs()?;
+                Ok(self.refs.get_or_init(|| refs))
+            }
+        }
+    }
+}
+
+/// Says whether a ref of that name leads to history of the code.
+#[must_use]
+pub fn is_history(name: &str) -> bool {
+    !NO_HISTORY.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn is_no_history(update: &Update) -> bool {
-    let below = |name: &str| NO_HISTORY.iter().any(|prefix| name.starts_with(prefix));
-    update.reference.as_deref().is_some_and(below)
+    !update.reference.as_deref().is_none_or(is_history)
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let site = Site::of(repository)?;
     match &arguments.verb {
         Verb::Install(arguments) => install::run(session, &site, arguments),
-        Verb::Uninstall(arguments) => uninstall::run(session, &site, arguments),
+        Verb::Uninstall(arguments) => uninstall::run(session, repository, &site, arguments),
         Verb::Status(status::Arguments {}) => status::run(session, repository, &site).await,
     }
 }

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use crate::cli::session::{Session, conclude};
 use crate::config::ConfigError;
-use crate::detach;
 use crate::failure::UsageError;
 use crate::git::{GitError, Repository};
 use crate::hook::{self as heard, Update};
@@ -26,7 +25,7 @@ use crate::stub::{self, Gaps, Stub, Stubbed};
 /// tell it for a new branch, stands for what no other ref has, at most 1000 commits. A name alone, as in `--range main`, takes all of its history.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The commits: anything `git rev-parse` takes [default: HEAD]
+    /// The commits: anything `git rev-parse` takes [default: HEAD]; with --hook the arguments that git gives
     #[arg(value_name = "REV")]
     revisions: Vec<String>,
     /// Stub all commits that NEW has and OLD has not
@@ -36,39 +35,55 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["revisions", "range"])]
     stdin: bool,
     /// Be git's hook of that name: read what git gives it, write the outcome to the log, and never fail
-    #[arg(long, num_args = 1.., value_names = ["NAME", "ARG"], allow_hyphen_values = true, conflicts_with_all = ["revisions", "range", "stdin"])]
-    hook: Vec<String>,
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["range", "stdin"])]
+    hook: Option<String>,
     /// Return at once and go on in the background; `metalogic hooks status` tells the outcome
     #[arg(long, conflicts_with = "dry_run")]
     detach: bool,
-    /// Do what waits in the queue
-    #[arg(long, hide = true, conflicts_with_all = ["revisions", "range", "stdin", "hook", "detach", "dry_run"])]
+    /// Do now what hooks left waiting for a store that did not answer
+    #[arg(long, conflicts_with_all = ["revisions", "range", "stdin", "hook", "detach", "dry_run"])]
     queued: bool,
+    /// Leave the session of whoever started it
+    #[arg(long, hide = true, requires = "queued")]
+    alone: bool,
     /// Say what would be done, and write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
 
+impl Arguments {
+    /// Says whether git called it.
+    pub(crate) fn is_hook(&self) -> bool {
+        self.hook.is_some()
+    }
+
+    /// Says whether it goes on for a process that has ended.
+    pub(crate) fn goes_on_alone(&self) -> bool {
+        self.queued && self.alone
+    }
+}
+
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.queued {
-        detach::leave_session();
         return queue::work_off(session).await;
     }
-    if let Some((name, words)) = arguments.hook.split_first() {
-        return hook::run(session, name, words, arguments).await;
+    if let Some(name) = &arguments.hook {
+        return hook::run(session, name, &arguments.revisions, arguments).await;
     }
-    let (moves, errors) = asked(session, arguments)?;
-    if arguments.detach {
+    let (moves, mut errors) = asked(session, arguments)?;
+    if arguments.detach && !moves.is_empty() {
         let store = session.config.store_place().await?.location.to_string();
-        queue::go_on(session, &journal(session)?, &Job { moves, store: Some(store), ..Job::default() })?;
+        queue::go_on(session, &journal(session)?, &Job { moves, store: Some(store.clone()), ..Job::default() })?;
         session.report.log("going on in the background: `metalogic hooks status` tells the outcome");
-        return conclude(answer(session, None, &Done { detached: true, ..Done::nothing() }, arguments), errors);
+        return conclude(answer(session, Some(&store), &Done { detached: true, ..Done::nothing() }, arguments), errors);
     }
     let brought = match session.config.repository()? {
         Some(repository) => moved::brought(repository, std::slice::from_ref(&moves)).map_err(ConfigError::from)?,
         None => Brought { commits: moves.commits.iter().copied().collect(), ..Brought::default() },
     };
     notes(&brought).iter().for_each(|note| session.report.warning(note));
+    let missing = brought.missing.iter().map(|id| GitError::NoSuchRevision { revision: id.to_string() });
+    errors.extend(missing.map(|error| ConfigError::from(error).into()));
     stub_now(session, &moves, brought, arguments, errors).await
 }
 
@@ -95,6 +110,12 @@ async fn stub_now(
             (false, _) => "has a metafile already",
         };
         session.report.log(&format!("{commit} {outcome}"));
+    }
+    if let (false, Some(repository)) = (arguments.dry_run, session.config.repository()?) {
+        let (journal, store) = (Journal::of(repository.common_directory()), session.config.store_place().await?);
+        if let Err(error) = queue::settle(&journal, &store.location.to_string(), &stubs) {
+            session.report.detail(&format!("{:#}", queue::unwritable(&journal, error)));
+        }
     }
     let done = Done { stubs, stopped: brought.stopped, detached: false };
     conclude(answer(session, Some(&ports.store.root()), &done, arguments), errors)
@@ -131,17 +152,17 @@ fn answer(session: &Session, store: Option<&str>, done: &Done, arguments: &Argum
 /// Says what is good to know of the commits that came to be.
 fn notes(brought: &Brought) -> Vec<String> {
     let stopped = brought.stopped.iter().map(|update| {
-        let all = moved::by_hand(&[Moves { updates: vec![update.clone()], ..Moves::default() }]);
+        let old = update.old.map(|old| format!("{old}..")).unwrap_or_default();
+        let new = update.new.map(|new| new.to_string()).unwrap_or_default();
+        let all = format!("metalogic stub --range {old}{new}");
         let name = update.reference.as_deref().unwrap_or("the range");
-        format!(
-            "{name} has more than {MOST} new commits, and the newest {MOST} were taken: `{}` takes all",
-            all.concat()
-        )
+        format!("{name} has more than {MOST} new commits, and the newest {MOST} were taken: `{}` takes all", all)
     });
     let absent = brought.absent.iter().map(|id| {
         format!("{id} is no commit that this clone has: what it hides is not known, and what no other ref has was taken instead")
     });
-    stopped.chain(absent).collect()
+    let missing = brought.missing.iter().map(|id| format!("{id} is nothing that this clone has: it was not stubbed"));
+    stopped.chain(absent).chain(missing).collect()
 }
 
 /// Returns what the arguments ask for; what is wrong with single commits stops nobody else's.
@@ -172,10 +193,13 @@ fn asked(session: &Session, arguments: &Arguments) -> anyhow::Result<(Moves, Vec
     Ok((Moves { commits, ..Moves::default() }, errors))
 }
 
-/// Reads `OLD..NEW`, where either may be left out for HEAD, or `NEW` alone.
+/// Reads `OLD..NEW`, where NEW may be left out for HEAD, or `NEW` alone.
 fn asked_range(session: &Session, range: &str) -> anyhow::Result<Moves> {
     let repository = repository(session, range)?;
     let (old, new) = match range.split_once("..") {
+        // What a variable says that is not set is no history.
+        None if range.is_empty() => return Err(no_range(range)),
+        Some(("", _)) => return Err(no_range(range)),
         None => (None, range),
         Some((_, new)) if new.starts_with('.') => {
             let hint = Some("name it as OLD..NEW: what NEW has and OLD has not".to_owned());
@@ -195,6 +219,14 @@ fn asked_range(session: &Session, range: &str) -> anyhow::Result<Moves> {
         return Err(ConfigError::from(GitError::NoSuchRevision { revision: new.to_string() }).into());
     }
     Ok(Moves { updates: vec![Update { old, new: Some(new), reference: None }], whole, ..Moves::default() })
+}
+
+fn no_range(range: &str) -> anyhow::Error {
+    let hint = Some(
+        "name both as OLD..NEW, where HEAD is one; OLD.. ends at HEAD, and a name alone takes all of its history"
+            .to_owned(),
+    );
+    UsageError { message: format!("{range:?} does not say where to begin"), hint }.into()
 }
 
 fn repository<'a>(session: &'a Session, asked: &str) -> Result<&'a Repository, ConfigError> {

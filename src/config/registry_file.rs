@@ -11,6 +11,7 @@ use super::settings::REGISTRY;
 use super::{Config, ConfigError, locate_file};
 use crate::address::Commit;
 use crate::catalog::Catalog;
+use crate::git::GitError;
 use crate::location::Location;
 use crate::registry::{LARGEST, ProjectName, REGISTRY_FILE, Registry, StoreTable, Terms};
 use crate::store::{Key, Store, StoreError, Tag};
@@ -111,7 +112,12 @@ impl Config {
             return Ok(None);
         }
         let table = |file: File| Registry::store_table_of(&file.text, &file.name);
-        let own = self.own_file(None)?.map(table).transpose()?;
+        // A file that was left out of this clone says nothing here, and nothing is fetched for it.
+        let own = match self.own_file(None) {
+            Err(ConfigError::Git(GitError::NotHere { .. })) => None,
+            own => own?,
+        };
+        let own = own.map(table).transpose()?;
         let own = own.filter(|table| table.describes(location)).map(|table| table.terms);
         Ok(own.filter(|terms| *terms != Terms::default()))
     }

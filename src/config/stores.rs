@@ -119,6 +119,19 @@ impl Config {
         S3Store::new(bucket, prefix, self.limits.timeout, terms.clone())
     }
 
+    /// Returns the flags with which somebody can do by hand, from anywhere, what concerns this directory and this store.
+    #[must_use]
+    pub fn spelled(&self) -> String {
+        let word = |text: String| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-:+@=".contains(&byte);
+            if text.bytes().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+        };
+        let entered = self.flags.directory.is_some();
+        let directory = entered.then(|| format!(" -C {}", word(self.directory.display().to_string())));
+        let store = self.store_flag().ok().flatten().map(|(_, place)| format!(" --store {}", word(place.to_string())));
+        directory.into_iter().chain(store).collect()
+    }
+
     /// Returns the flags for another process of this program that is to go on in this directory with what this one was told.
     #[must_use]
     pub fn passed_on(&self) -> Vec<OsString> {

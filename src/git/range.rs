@@ -1,5 +1,6 @@
 //! Which commits a range has: the only walk that goes along all parents, which the `git` program does.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -76,6 +77,39 @@ impl Repository {
         }
     }
 
+    /// Returns the names of the refs from which a commit is reached.
+    ///
+    /// # Errors
+    /// [`GitError::NoProgram`]; [`GitError::Unreadable`].
+    pub fn refs_to(&self, commit: Commit) -> Result<HashSet<String>, GitError> {
+        match self.program.refs_to(commit) {
+            Ok(names) => Ok(names),
+            Err(ProgramError::Absent) => Err(GitError::NoProgram { why: "all refs are asked for".to_owned() }),
+            Err(error) => Err(unreadable("the refs".to_owned(), error.into())),
+        }
+    }
+
+    /// Returns the commits that are checked out in all work trees.
+    ///
+    /// # Errors
+    /// [`GitError::NoProgram`]; [`GitError::Unreadable`].
+    pub fn heads(&self) -> Result<Vec<Commit>, GitError> {
+        match self.program.heads() {
+            Ok(heads) => Ok(heads),
+            Err(ProgramError::Absent) => Err(GitError::NoProgram { why: "all work trees are asked for".to_owned() }),
+            Err(error) => Err(unreadable("the work trees".to_owned(), error.into())),
+        }
+    }
+
+    /// Says whether an object is here, whatever it is.
+    ///
+    /// # Errors
+    /// [`GitError::Unreadable`].
+    pub fn has(&self, id: Commit) -> Result<bool, GitError> {
+        let failed = |source| unreadable(format!("the object {id}"), source);
+        self.read(|objects| Ok(objects.read(&id.to_string(), u64::MAX)?.is_some())).map_err(failed)
+    }
+
     /// Returns the commit that an id leads to, with tags followed; none where it leads to none, or is not there.
     ///
     /// # Errors
@@ -105,6 +139,19 @@ impl Program {
         let told = program::succeeded(child.wait_with_output().map_err(program::not_started)?)?;
         let ids = String::from_utf8_lossy(&told);
         ids.lines().map(|id| id.parse().map_err(|error| ProgramError::Failed(Box::new(error)))).collect()
+    }
+
+    fn refs_to(&self, commit: Commit) -> Result<HashSet<String>, ProgramError> {
+        let mut command = self.command("for-each-ref");
+        let names = program::succeed(command.arg(format!("--contains={commit}")).arg("--format=%(refname)"))?;
+        Ok(String::from_utf8_lossy(&names).lines().map(str::to_owned).collect())
+    }
+
+    fn heads(&self) -> Result<Vec<Commit>, ProgramError> {
+        let told = program::succeed(self.command("worktree").args(["list", "--porcelain"]))?;
+        // A work tree without a commit tells zeros.
+        let head = |line: &str| line.strip_prefix("HEAD ")?.parse().ok();
+        Ok(String::from_utf8_lossy(&told).lines().filter_map(head).collect())
     }
 
     fn refs(&self) -> Result<Vec<Reference>, ProgramError> {

@@ -38,8 +38,11 @@ pub struct Installed {
     pub goes_by_name: bool,
 }
 
-/// What is found in programs that do this or that by the name that they are called by, as those do that run all that lies in `NAME.d`.
-const BY_NAME: [&str; 4] = ["basename", "$0.d", "${0}.d", "${0##"];
+/// What is found in programs that do this or that by the name that they are called by.
+const BY_NAME: [&str; 4] = ["basename", "argv[0]", "PROGRAM_NAME", "$0"];
+
+/// The shells in which a kept hook sees its old name.
+const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ksh"];
 
 /// Puts the hooks of a site in place, each for itself; `program` is where they find the program where that is not on their path.
 ///
@@ -81,12 +84,14 @@ pub fn install(
     Ok((done, refused))
 }
 
-/// Says whether a hook may do something else under another name.
+/// Says whether a hook may do something else under another name. What a shell runs does not notice.
 fn goes_by_name(path: &Path) -> bool {
     match files::standing(path) {
         Ok(Standing::File { text, .. }) => {
             let text = String::from_utf8_lossy(&text);
-            BY_NAME.iter().any(|sign| text.contains(sign))
+            let interpreter = text.lines().next().unwrap_or_default().split(" -").next().unwrap_or_default();
+            let is_shell = interpreter.rsplit(['/', ' ']).next().is_some_and(|name| SHELLS.contains(&name));
+            !is_shell && BY_NAME.iter().any(|sign| text.contains(sign))
         }
         Ok(Standing::Nothing | Standing::Other) | Err(_) => false,
     }

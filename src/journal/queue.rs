@@ -40,6 +40,14 @@ pub struct Waiting {
     path: PathBuf,
 }
 
+impl Waiting {
+    /// Returns a job that waits nowhere, since it could not be written down.
+    #[must_use]
+    pub fn nowhere(job: Job) -> Self {
+        Self { job, path: PathBuf::new() }
+    }
+}
+
 /// Says that this process does the jobs, and nobody else. It ends when it is dropped, and with the process.
 #[derive(Debug)]
 pub struct Turn {
@@ -136,7 +144,7 @@ fn names(queue: &Path) -> io::Result<Vec<PathBuf>> {
     let mut names = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path.extension().is_some_and(|extension| extension == "json") && path.is_file() {
             names.push(path);
         }
     }

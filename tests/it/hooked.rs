@@ -273,10 +273,10 @@ fn a_hook_fails_no_commit_whatever_is_wrong() {
     for (name, words, input) in [
         ("post-receive", vec![], "nonsense\n"),
         ("post-receive", vec![], "0123 4567 refs/heads/x\n"),
-        ("pre-push", vec!["origin", "--url"], "\u{0}\u{202e}\n"),
+        ("pre-push", vec!["--", "origin", "--url"], "\u{0}\u{202e}\n"),
         ("post-rewrite", vec!["amend"], "one two three\n"),
         ("post-merge", vec!["0"], ""),
-        ("post-commit", vec!["--surprise"], ""),
+        ("post-commit", vec!["surprise"], ""),
     ] {
         let ran = hears(name, &words, input);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran}");
@@ -399,4 +399,61 @@ fn people_of_several_accounts_push_to_a_repository_that_their_group_shares() {
         );
     }
     assert_eq!(log(&sandbox, "bare").len(), 4, "{:?}", log(&sandbox, "bare"));
+}
+
+#[test]
+fn a_push_of_hundreds_of_branches_holds_nobody_up_and_all_are_stubbed() {
+    let sandbox = Sandbox::new();
+    sandbox.git(".", &["init", "--quiet", "--bare", "bare"]);
+    assert_eq!(sandbox.run_in("bare", &["hooks", "install"]).code, Some(0));
+    sandbox.git(".", &["init", "--quiet", "--initial-branch=main", "repo"]);
+    commit(&sandbox, "repo", "a");
+    let script = "cd repo && for n in $(seq 300); do id=$(git commit-tree -m $n -p HEAD HEAD^{tree}) && echo create refs/heads/b$n $id; done | git update-ref --stdin";
+    sandbox.shell(script);
+    ok(&sandbox, "repo", &["push", "--quiet", "--all", "../bare"]);
+    let began = std::time::Instant::now();
+    while !without_metafile(&sandbox, "bare", &["--all"]).is_empty() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", log(&sandbox, "bare"));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_place_for_the_log_that_cannot_be_used_costs_no_metafile_and_is_told() {
+    for damage in [
+        "rm -rf .git/metalogic-hooks && echo x >.git/metalogic-hooks",
+        "rm -rf .git/metalogic-hooks/log && mkdir .git/metalogic-hooks/log",
+        "rm -rf .git/metalogic-hooks/queue && echo x >.git/metalogic-hooks/queue",
+        "mkdir -p .git/metalogic-hooks/queue/00000000000000000003-1.json",
+    ] {
+        let sandbox = clone_with_hooks("sha1");
+        sandbox.shell(&format!("cd repo && {damage}"));
+        commit(&sandbox, "repo", "next");
+        assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new(), "{damage}");
+        let status = sandbox.run(&["hooks", "status"]);
+        assert!(status.code == Some(0) && status.stdout.contains("none is missing of 2"), "{damage}: {status}");
+        let is_told = status.stderr.contains("metalogic-hooks cannot be read")
+            && status.stderr.contains("to remove it does no harm");
+        assert_eq!(is_told, !damage.starts_with("mkdir"), "{damage}: {status}");
+    }
+}
+
+#[test]
+fn a_hook_is_where_git_says_and_takes_its_options_where_they_stand() {
+    let sandbox = clone_with_hooks("sha1");
+    sandbox.git(".", &["init", "--quiet", "other"]);
+    let mut git =
+        sandbox.with_program(sandbox.git_command("repo", &["commit", "--quiet", "--allow-empty", "-m", "next"]));
+    assert!(git.env("METALOGIC_DIR", sandbox.path("other")).status().unwrap().success());
+    assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
+    ok(&sandbox, "repo", &["-c", "core.hooksPath=/nowhere", "commit", "--quiet", "--allow-empty", "-m", "unseen"]);
+    let ran = sandbox.run(&["stub", "--hook", "post-commit", "--dry-run", "--json"]);
+    let object: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&object["dry_run"], object["stubs"].as_array().unwrap().len()), (&true.into(), 1), "{ran}");
+    assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]).len(), 1);
+    // What is checked out in another work tree, on no branch, is looked at too.
+    ok(&sandbox, "repo", &["worktree", "add", "--quiet", "--detach", "../loose"]);
+    ok(&sandbox, "loose", &["-c", "core.hooksPath=/nowhere", "commit", "--quiet", "--allow-empty", "-m", "loose"]);
+    let loose = ok(&sandbox, "loose", &["rev-parse", "HEAD"]);
+    assert!(sandbox.done(&["hooks", "status"]).contains(&loose));
 }

@@ -149,9 +149,11 @@ fn whoever_has_a_hook_that_goes_by_its_own_name_is_warned() {
     sandbox.git(".", &["init", "--quiet", "--bare", "bare"]);
     let hook = sandbox.path("bare/hooks/post-receive");
     for (text, warned) in [
-        ("#!/bin/sh\nfor hook in \"$GIT_DIR/hooks/$(basename \"$0\").d\"/*; do \"$hook\"; done\n", true),
-        ("#!/bin/sh\nexec run-parts \"$0.d\"\n", true),
-        ("#!/bin/sh\nexec \"$(dirname \"$0\")/../mail\" post-receive\n", false),
+        ("#!/usr/bin/env ruby\nload File.join(__dir__, File.basename($0) + '.rb')\n", true),
+        ("#!/usr/bin/python3 -u\nimport sys\nprint(sys.argv[0])\n", true),
+        ("#!/usr/bin/env ruby\nputs 1\n", false),
+        ("#!/usr/bin/env bash\nexec run-parts \"$0.d\"\n", false),
+        ("#!/bin/sh -e\nexec \"$(dirname \"$0\")/$(basename \"$0\").d/mail\"\n", false),
     ] {
         executable(&sandbox, "bare/hooks/post-receive", text);
         let ran = sandbox.run_in("bare", &["hooks", "install"]);
@@ -161,6 +163,30 @@ fn whoever_has_a_hook_that_goes_by_its_own_name_is_warned() {
         assert_eq!(sandbox.run_in("bare", &["hooks", "install"]).stderr, "");
         assert_eq!(sandbox.run_in("bare", &["hooks", "uninstall"]).code, Some(0));
         assert_eq!(std::fs::read_to_string(&hook).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_kept_hook_that_a_shell_runs_sees_the_name_that_git_calls_it_by() {
+    for first in ["#!/bin/sh", "#!/bin/sh -e", "#! /usr/bin/env bash", "#!/bin/bash -u"] {
+        let sandbox = Sandbox::with_repository();
+        sandbox.git(".", &["init", "--quiet", "--bare", "there"]);
+        let text = format!(
+            "{first}\necho \"$0 $(basename \"$0\") $(dirname \"$0\") $*\" >>../heard\ncat >>../heard\nexit 3\n"
+        );
+        executable(&sandbox, "repo/.git/hooks/pre-push", &text);
+        let push = ["push", "--quiet", "../there", "HEAD:refs/heads/main"];
+        let heard = || {
+            let output = sandbox.with_program(sandbox.git_command("repo", &push)).output().unwrap();
+            assert!(!output.status.success(), "it refuses: {}", sandbox.ran("push", &output));
+            let heard = sandbox.read("heard");
+            std::fs::remove_file(sandbox.path("heard")).unwrap();
+            heard
+        };
+        let before = heard();
+        assert!(before.starts_with(".git/hooks/pre-push pre-push .git/hooks ../there ../there\nHEAD "), "{before}");
+        sandbox.done(&["hooks", "install"]);
+        assert_eq!(heard(), before, "{first}");
     }
 }
 

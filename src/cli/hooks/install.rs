@@ -55,8 +55,8 @@ fn warning(one: &Installed) -> Option<String> {
     let kept = one.kept.as_ref().filter(|_| one.goes_by_name)?;
     let hook = one.hook.name();
     Some(format!(
-        "{} seems to go by its own name, which is another than {hook} now: see that it still does its work. If it runs what lies in \
-         {hook}.d, `metalogic hooks uninstall` gives it its name back, and a file there may have this line: {}",
+        "{} seems to go by its own name, which is another than {hook} now: see that it still does its work, or give it its name back with \
+         `metalogic hooks uninstall` and add this to what it does: {}",
         shown(kept),
         one.hook.line()
     ))

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::outcome::Outcome;
+use super::outcome::{self, Outcome};
 use super::{name, optional, program_on_path, setting, shown};
 use crate::cli::session::{Session, conclude};
 use crate::files;
 use crate::git::Repository;
 use crate::hooks::{Seat, Site, State};
+use crate::missed::Missed;
 
 /// Say how the hooks stand, what they missed and how to mend it
 ///
 /// Tells of each hook whether it is in place and which program it runs; what failed last, from the log that hooks leave in git's common
-/// directory; what waits to be done by the next hook that runs; and which of the newest 1000 commits of branches and HEAD have no metafile.
+/// directory; what waits to be done by the next hook that runs; and which of the newest 1000 commits that refs and work trees reach have no metafile.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {}
 
@@ -26,7 +27,7 @@ struct Row {
 }
 
 pub(super) async fn run(session: &Session, repository: &Repository, site: &Site) -> anyhow::Result<()> {
-    let outcome = Outcome::of(session, repository).await?;
+    let outcome = Outcome::of(session, repository).await;
     let on_path = program_on_path();
     let rows: Vec<Row> = site.seats()?.into_iter().map(|seat| row(site, seat, on_path.as_ref())).collect();
     let objects: Vec<_> = rows
@@ -42,6 +43,16 @@ pub(super) async fn run(session: &Session, repository: &Repository, site: &Site)
             })
         })
         .collect();
+    // What is known here is told before a store is asked, which may take its time.
+    if !session.json {
+        session.print(format!("{}{}", text(site, &rows), outcome.text()).as_bytes())?;
+    }
+    let (missed, errors) = match outcome::missed_now(session, repository).await {
+        Ok(missed) => (Some(missed), Vec::new()),
+        Err(error) => (None, vec![error]),
+    };
+    let by_hand = outcome.by_hand(session, missed.as_ref());
+    let ids = |missed: &Missed| missed.commits.iter().map(ToString::to_string).collect::<Vec<_>>();
     let object = json!({
         "directory": shown(&site.directory),
         "core_hooks_path": setting(site.setting.as_ref()),
@@ -49,10 +60,10 @@ pub(super) async fn run(session: &Session, repository: &Repository, site: &Site)
         "log": shown(&outcome.log),
         "failures": outcome.failures,
         "waiting": outcome.waiting,
-        "without_metafile": outcome.without_metafile(),
-        "by_hand": outcome.by_hand,
+        "without_metafile": missed.as_ref().map(ids),
+        "by_hand": by_hand,
     });
-    let answered = session.answer(&object, || format!("{}{}", text(site, &rows), outcome.text()).into_bytes());
+    let answered = session.answer(&object, || outcome::told(missed.as_ref(), &by_hand).into_bytes());
     if !site.is_off() && rows.iter().any(|row| wants_installing(row.seat.state)) {
         session.report.note(if site.is_own() {
             "`metalogic hooks install` puts all of them in place"
@@ -60,7 +71,7 @@ pub(super) async fn run(session: &Session, repository: &Repository, site: &Site)
             "`metalogic hooks install` prints the lines to add, and touches nothing"
         });
     }
-    conclude(answered, outcome.errors)
+    conclude(answered, errors)
 }
 
 fn row(site: &Site, seat: Seat, on_path: Option<&PathBuf>) -> Row {

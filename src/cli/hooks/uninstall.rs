@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::{name, optional, setting, shown};
 use crate::cli::session::{Session, conclude};
+use crate::git::Repository;
 use crate::hooks::{self, Site, Uninstalled, Uninstalling};
+use crate::journal::Journal;
 
 /// Take the hooks out again, and give what they kept its name back
 ///
@@ -16,7 +18,19 @@ pub(crate) struct Arguments {
     dry_run: bool,
 }
 
-pub(super) fn run(session: &Session, site: &Site, arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(
+    session: &Session,
+    repository: &Repository,
+    site: &Site,
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
+    let waiting = Journal::of(repository.common_directory()).waiting().unwrap_or_default().len();
+    if waiting > 0 {
+        let goes = if arguments.dry_run { "would go" } else { "go" };
+        session.report.warning(&format!(
+            "{waiting} jobs that wait for a store {goes} with the hooks: `metalogic hooks status` tells which commits have no metafile"
+        ));
+    }
     let (done, refused) = hooks::uninstall(site, arguments.dry_run)?;
     let objects: Vec<_> = done
         .iter()

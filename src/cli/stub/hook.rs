@@ -19,13 +19,16 @@ use crate::moved::{self, Moves};
 use super::{Arguments, Done, answer, queue, read_input, stub_now};
 
 /// How long git waits for a store that is a directory. One that takes longer is seen to in the background.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How many refs and rewritten commits git waits for at most: of each, git itself is asked for its commits.
+const FEW: usize = 16;
 
 /// Below this are branches: what moves along first parents.
 const BRANCHES: &str = "refs/heads/";
 
 /// How many branches of one push are looked at for foxtrot merges: who pushes more at once moves a repository.
-const CHECKED: usize = 100;
+const CHECKED: usize = 8;
 
 /// Does a hook's work. Only a name that is no hook's is an error: somebody wrote it, and git did not.
 pub(super) async fn run(session: &Session, name: &str, words: &[String], arguments: &Arguments) -> anyhow::Result<()> {
@@ -82,12 +85,12 @@ async fn begin(session: &Session, journal: &Journal, mut job: Job, detach: bool)
         Some(Err(_)) => true,
         None => false,
     };
-    if detach || !is_near {
+    let is_much = job.moves.updates.len().max(job.moves.rewrites.len()) > FEW;
+    if detach || !is_near || is_much {
         queue::go_on(session, journal, &job)?;
         return Ok(true);
     }
-    let store = journal.add(&job)?.job.store;
-    let work = queue::work_for(session, journal, store.as_deref());
+    let work = queue::work_for(session, journal, &job);
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(done) => done.map(|()| false),
         Err(_) => queue::spawn(session).map(|()| true),

@@ -1,10 +1,11 @@
 //! The queue of a repository's hooks: added to in no time, worked off by one process at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 
 use futures::stream::{self, StreamExt as _};
 
+use crate::address::Commit;
 use crate::cli::session::{Ports, Session, all_of};
 use crate::config::ConfigError;
 use crate::detach;
@@ -13,33 +14,66 @@ use crate::hook::{Hook, Rewrite};
 use crate::journal::{Entry, Job, Journal, Trouble, Waiting};
 use crate::moved::{self, MOST, Moves};
 use crate::rewritten;
-use crate::stub::{self, Gaps, Stubbed};
+use crate::stub::{self, Gaps, Stub, Stubbed};
 use crate::world::World;
 
 use super::{journal, notes};
 
+/// How many commits a command line names at most.
+const TIPS: usize = 100;
+
 /// Adds a job and has it done in the background.
 pub(super) fn go_on(session: &Session, journal: &Journal, job: &Job) -> anyhow::Result<()> {
-    journal.add(job)?;
+    if let Err(error) = journal.add(job) {
+        // What cannot wait here is done at once, as far as a command line has room for it.
+        let tips = job.moves.tips().into_iter().take(TIPS).map(|tip| OsString::from(tip.to_string()));
+        let mut arguments = session.config.passed_on();
+        arguments.push("stub".into());
+        arguments.extend(tips);
+        detach::go_on(&arguments)?;
+        return Err(unwritable(journal, error));
+    }
     // Whoever has the turn looks once more when it is over.
     if journal.take_turn()?.is_some() { spawn(session) } else { Ok(()) }
+}
+
+/// Says what is wrong with the place where hooks leave what they have to do.
+pub(super) fn unwritable(journal: &Journal, error: std::io::Error) -> anyhow::Error {
+    let place = journal.directory().display().to_string();
+    anyhow::Error::from(error).context(format!("{place} cannot be used; to remove it does no harm"))
 }
 
 /// Starts a process that works the queue off.
 pub(super) fn spawn(session: &Session) -> anyhow::Result<()> {
     let mut arguments = session.config.passed_on();
-    arguments.extend(["stub", "--queued"].map(OsString::from));
+    arguments.extend(["stub", "--queued", "--alone"].map(OsString::from));
     Ok(detach::go_on(&arguments)?)
 }
 
-/// Does the jobs of one store that wait. No turn is needed: who does the same ones at the same time does no harm.
-pub(super) async fn work_for(session: &Session, journal: &Journal, store: Option<&str>) -> anyhow::Result<()> {
-    let waiting = journal.waiting()?;
-    let (own, others): (Vec<&Waiting>, Vec<&Waiting>) =
-        waiting.iter().partition(|waiting| waiting.job.store.as_deref() == store);
-    work(session, journal, store, &own).await?;
+/// Does a job, and those of the same store that wait. No turn is needed: who does the same ones at the same time does no harm.
+pub(super) async fn work_for(session: &Session, journal: &Journal, job: &Job) -> anyhow::Result<()> {
+    let added = journal.add(job);
+    let waiting = journal.waiting().unwrap_or_default();
+    let (mut own, others): (Vec<&Waiting>, Vec<&Waiting>) =
+        waiting.iter().partition(|waiting| waiting.job.store == job.store);
+    let unwritten = added.is_err().then(|| Waiting::nowhere(job.clone()));
+    own.extend(&unwritten);
+    work(session, journal, job.store.as_deref(), &own).await?;
+    added.map_err(|error| unwritable(journal, error))?;
     // What waits for another store may find it by now, and this one need not wait for that.
     if !others.is_empty() && journal.take_turn()?.is_some() { spawn(session) } else { Ok(()) }
+}
+
+/// Puts those jobs away whose commits have a metafile now, since somebody gave it to them by hand.
+pub(super) fn settle(journal: &Journal, store: &str, stubs: &[Stub]) -> std::io::Result<()> {
+    let done: HashSet<Commit> = stubs.iter().map(|stub| stub.commit).collect();
+    for waiting in journal.waiting()? {
+        let is_here = waiting.job.store.as_deref().is_none_or(|url| url == store);
+        if is_here && waiting.job.moves.tips().iter().all(|tip| done.contains(tip)) {
+            journal.put_away(&waiting)?;
+        }
+    }
+    Ok(())
 }
 
 /// Does all jobs that wait, unless another process has the turn. A job that fails for what may pass stays, for the next hook that runs.
@@ -96,11 +130,11 @@ async fn work(session: &Session, journal: &Journal, store: Option<&str>, waiting
         entry.by_hand = moved::by_hand(&moves);
     }
     entry.failures = failures.iter().map(trouble).collect();
-    journal.note(&entry)?;
+    let noted = journal.note(&entry);
     for done in waiting.iter().filter(|_| !stays) {
         journal.put_away(done)?;
     }
-    Ok(())
+    noted.map_err(|error| unwritable(journal, error))
 }
 
 async fn stub_all(session: &Session, store: Option<&str>, moves: &[Moves], entry: &mut Entry) -> anyhow::Result<()> {

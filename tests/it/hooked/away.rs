@@ -86,11 +86,12 @@ async fn a_commit_is_stubbed_soon_after_it() {
     assert_eq!((&object["failures"], &object["waiting"]), (&serde_json::json!([]), &serde_json::json!([])), "{status}");
     // The first commit is older than the hooks.
     assert_eq!(object["without_metafile"].as_array().unwrap().len(), 1, "{status}");
-    assert_eq!(object["by_hand"], serde_json::json!(["metalogic stub --range HEAD"]));
+    let first = ok(&team.sandbox, "repo", &["rev-parse", "HEAD~3"]);
+    assert_eq!(object["by_hand"], serde_json::json!([format!("metalogic stub {first}")]));
     let mended = team.program(&["stub", "--range", "HEAD"]);
     assert_eq!(mended.code, Some(0), "{mended}");
     let status = team.program(&["hooks", "status"]);
-    assert!(status.stdout.contains("none is missing of 4 commits that branches and HEAD reach"), "{status}");
+    assert!(status.stdout.contains("none is missing of 4 commits that refs and work trees reach"), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +127,7 @@ async fn a_store_that_refuses_is_told_by_the_status_with_what_mends_it() {
     let status = team.program(&["hooks", "status"]);
     assert_eq!(status.code, Some(9), "the store cannot be asked: {status}");
     for says in [
-        "failed           20",
+        "last failure     20",
         "post-commit",
         "is missing or forbidden",
         "waiting          1 job",
@@ -139,6 +140,67 @@ async fn a_store_that_refuses_is_told_by_the_status_with_what_mends_it() {
     let mended = team.program(&command.split(' ').collect::<Vec<_>>());
     assert_eq!(mended.code, Some(0), "{mended}");
     assert!(team.has_metafile(&id));
+    let status = team.program(&["hooks", "status"]);
+    assert!(
+        !status.stdout.contains("waiting") && status.stdout.contains("1 is missing of 2"),
+        "what is mended waits no more: {status}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_can_be_done_at_once_and_uninstalling_says_that_it_goes() {
+    let team = Team::new().await;
+    team.fake.fault(Fault { about: vec![], times: 1000, act: Act::Answer { status: 403, headers: vec![], body: "" } });
+    let id = team.commit("refused");
+    team.until("it is written down", || log(&team.sandbox, "repo").len() == 1).await;
+    let told = team.program(&["hooks", "uninstall", "--dry-run"]);
+    assert!(told.stderr.contains("1 jobs that wait for a store would go with the hooks"), "{told}");
+    team.fake.mend();
+    let done = team.program(&["stub", "--queued"]);
+    assert_eq!((done.code, team.has_metafile(&id), team.waiting()), (Some(0), true, 0), "{done}");
+    // An answer that is good for one store is none for another.
+    team.fake.fault(silence(1000));
+    team.commit("for the bucket");
+    let elsewhere = team.program(&["--store", "../elsewhere", "--json", "hooks", "status"]);
+    let object: serde_json::Value = serde_json::from_str(&elsewhere.stdout).unwrap();
+    let commands: Vec<&str> = object["by_hand"].as_array().unwrap().iter().filter_map(|one| one.as_str()).collect();
+    assert!(
+        commands[0].ends_with(&format!(" --store s3://{BUCKET}")) && commands[1].contains(" --store file://"),
+        "{elsewhere}"
+    );
+    workers(&team.sandbox).iter().for_each(|worker| {
+        std::process::Command::new("kill").args(["-9", &worker.process]).status().unwrap();
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_or_a_pipe_of_whoever_committed_is_free_when_git_returns() {
+    let team = Team::new().await;
+    team.fake.fault(silence(1000));
+    // Whoever waits for the pipe's end waits for all who hold it.
+    let script = "exec 3>&1; git commit --quiet --allow-empty -m one 7>&1 >/dev/null 2>&1";
+    let mut command = team.equip(team.sandbox.with_program(team.sandbox.plain_command("bash")));
+    let began = Instant::now();
+    let output = command.args(["-c", script]).current_dir(team.sandbox.path("repo")).output().unwrap();
+    assert!(output.status.success() && began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    team.until("the store is asked", || team.fake.count() > 0).await;
+    workers(&team.sandbox).iter().for_each(|worker| {
+        std::process::Command::new("kill").args(["-9", &worker.process]).status().unwrap();
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_without_trees_is_stubbed_in_a_bucket() {
+    let team = Team::new().await;
+    team.sandbox.git("repo", &["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", team.sandbox.path("repo").display());
+    team.sandbox.git(".", &["clone", "--quiet", "--mirror", "--filter=tree:0", &url, "mirror.git"]);
+    let head = ok(&team.sandbox, "repo", &["rev-parse", "HEAD"]);
+    let store = format!("s3://{BUCKET}");
+    let output =
+        team.equip(team.sandbox.command("mirror.git", &["--store", &store, "stub", "--range", &head])).output();
+    let ran = team.sandbox.ran("stub", &output.unwrap());
+    assert!(ran.code == Some(0) && team.has_metafile(&head), "{ran}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,7 +271,8 @@ fn workers(sandbox: &Sandbox) -> Vec<Worker> {
     let mut workers = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap() {
         let path = entry.unwrap().path();
-        let is_worker = std::fs::read(path.join("cmdline")).is_ok_and(|line| line.ends_with(b"\0stub\0--queued\0"));
+        let is_worker =
+            std::fs::read(path.join("cmdline")).is_ok_and(|line| line.ends_with(b"\0stub\0--queued\0--alone\0"));
         if !is_worker || std::fs::read_link(path.join("cwd")).ok() != Some(here.clone()) {
             continue;
         }

@@ -73,7 +73,8 @@ fn what_mends_it_by_hand_is_one_command_for_what_goes_on_from_each_other() {
     let rewrites = vec![Rewrite { old: id('1'), new: id('2') }, Rewrite { old: id('3'), new: id('4') }];
     let moves = Moves { commits: vec![id('5')], rewrites, ..one(None, '6') };
     let stub = format!("metalogic stub {}", id('5'));
-    assert_eq!(moved::by_hand(&[moves]), [stub, format!("metalogic stub --range {}", id('6')), range('3', '4')]);
+    let new = format!("metalogic stub --range {}..{}", "0".repeat(40), id('6'));
+    assert_eq!(moved::by_hand(&[moves]), [stub, new, range('3', '4')]);
     let gone = Moves {
         updates: vec![update(Some('1'), None, "refs/heads/x"), update(None, Some('1'), "refs/notes/x")],
         ..Moves::default()

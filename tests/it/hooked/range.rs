@@ -135,6 +135,8 @@ fn what_is_no_range_is_refused_by_name() {
         ("a...b", 2, "a...b names what either side has alone"),
         ("nowhere..HEAD", 11, "this repository has no commit \"nowhere\""),
         ("HEAD..nowhere", 11, "this repository has no commit \"nowhere\""),
+        ("", 2, "does not say where to begin"),
+        ("..HEAD", 2, "does not say where to begin"),
         (&format!("HEAD..{gone}"), 11, &format!("this repository has no commit \"{gone}\"")),
     ] {
         let ran = sandbox.run(&["stub", "--range", range]);
@@ -147,6 +149,17 @@ fn what_is_no_range_is_refused_by_name() {
         fed(&sandbox, sandbox.command("repo", &["stub", "--stdin"]), &format!("{gone} {gone}\nHEAD~1 HEAD main\n"));
     assert_eq!(ran.code, Some(2), "{ran}");
     assert!(ran.stderr.contains("line 2 has \"HEAD~1\" where an object id belongs"), "{ran}");
+    // What is to be stubbed and is not here is no success, and what is here is stubbed.
+    let (head, zeros) = (ok(&sandbox, "repo", &["rev-parse", "HEAD"]), "0".repeat(40));
+    let ran = fed(
+        &sandbox,
+        sandbox.command("repo", &["stub", "--stdin"]),
+        &format!("{zeros} {gone} refs/heads/x\n{zeros} {head} refs/heads/main\n"),
+    );
+    assert_eq!((ran.code, ran.stdout.lines().count()), (Some(11), 1), "{ran}");
+    assert!(ran.stderr.contains(&format!("{gone} is nothing that this clone has")), "{ran}");
+    let ran = sandbox.run(&["stub", "--detach", "nowhere"]);
+    assert!(ran.code == Some(11) && !ran.stderr.contains("background"), "{ran}");
     let ran = fed(&sandbox, sandbox.command("repo", &["stub", "--stdin"]), "");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran}");
 }
@@ -165,6 +178,20 @@ fn an_old_tip_that_is_not_here_hides_nothing_and_is_told() {
     ok(&sandbox, "repo", &["branch", "other", "HEAD~1"]);
     let ran = sandbox.run(&["stub", "--range", &format!("{gone}..HEAD")]);
     assert_eq!(ran.stdout.lines().count(), 1, "what another ref has is hidden: {ran}");
+}
+
+#[test]
+fn a_branch_that_went_on_before_somebody_came_to_look_hides_nothing_of_what_it_was() {
+    let sandbox = Sandbox::with_repository();
+    ok(&sandbox, "repo", &["switch", "--quiet", "-c", "new"]);
+    let ids: Vec<String> = ["a", "b", "c", "d"].map(|file| commit(&sandbox, "repo", file)).into();
+    ok(&sandbox, "repo", &["tag", "inside", &ids[0]]);
+    // The job of a push that made the branch at its second commit runs when it is at its fourth.
+    let ran = sandbox.run(&["--json", "stub", "--dry-run", "--range", &format!("{}..{}", "0".repeat(40), ids[1])]);
+    assert_eq!(stubbed(&ran), [ids[1].clone()], "what a tag has is the tag's push to stub: {ran}");
+    ok(&sandbox, "repo", &["tag", "-d", "inside"]);
+    let ran = sandbox.run(&["--json", "stub", "--dry-run", "--range", &format!("{}..{}", "0".repeat(40), ids[1])]);
+    assert_eq!(stubbed(&ran), ids[..2]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const SCRIPT: &str = "#!/bin/sh\n\
 /// One call of the stand-in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The arguments, of which none has a line's end.
+    /// The arguments, of which none has a line's end, without the `--` that says that what git gives are no options.
     pub arguments: Vec<String>,
     pub input: Vec<u8>,
     pub head: String,
@@ -42,7 +42,7 @@ pub fn calls(sandbox: &Sandbox) -> Vec<Call> {
         if path.extension().is_some_and(|extension| extension == "arguments") {
             let text = |path: &Path| std::fs::read_to_string(path).unwrap();
             calls.push(Call {
-                arguments: text(&path).lines().map(str::to_owned).collect(),
+                arguments: text(&path).lines().filter(|word| *word != "--").map(str::to_owned).collect(),
                 input: std::fs::read(path.with_extension("input")).unwrap(),
                 head: text(&path.with_extension("head")).trim().to_owned(),
             });
