@@ -137,7 +137,7 @@ impl Bringing<'_> {
                 Some(old) => self.range(update, &[new], vec![old], whole)?,
                 None if whole => self.range(update, &[new], Vec::new(), whole)?,
                 None if update.reference.is_none() => {
-                    self.range(update, &[new], self.hidden_from_nameless(new)?, false)?
+                    self.range(update, &[new], self.hidden_from_nameless(new)?, false)?;
                 }
                 None => new_refs.push((update, new)),
             }
