@@ -65,7 +65,7 @@ impl Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.queued {
-        return queue::work_off(session).await;
+        return work_off(session, arguments).await;
     }
     if let Some(name) = &arguments.hook {
         return hook::run(session, name, &arguments.revisions, arguments).await;
@@ -87,6 +87,27 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     stub_now(session, &moves, brought, arguments, errors).await
 }
 
+/// Does what waits in the queue, and tells the outcome.
+async fn work_off(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
+    let queue::Worked { stubs, errors, is_taken } = queue::work_off(session).await?;
+    if is_taken {
+        session.report.log("another process is at it: `metalogic hooks status` tells the outcome");
+    }
+    tell(session, &stubs, arguments);
+    conclude(answer(session, None, &Done { stubs, ..Done::nothing() }, arguments), errors)
+}
+
+fn tell(session: &Session, stubs: &[Stub], arguments: &Arguments) {
+    for Stub { commit, created, .. } in stubs {
+        let outcome = match (created, arguments.dry_run) {
+            (true, false) => "stubbed",
+            (true, true) => "would be stubbed",
+            (false, _) => "has a metafile already",
+        };
+        session.report.log(&format!("{commit} {outcome}"));
+    }
+}
+
 /// Stubs commits while somebody waits for it, and tells the outcome.
 async fn stub_now(
     session: &Session,
@@ -103,14 +124,7 @@ async fn stub_now(
     let stubbing = stub::stub(session.world(&ports), &commits, Gaps::Leave, arguments.dry_run);
     let Stubbed { stubs, failures } = session.writing(&*ports.store, arguments.dry_run, stubbing).await;
     errors.extend(failures.into_iter().map(Into::into));
-    for Stub { commit, created, .. } in &stubs {
-        let outcome = match (created, arguments.dry_run) {
-            (true, false) => "stubbed",
-            (true, true) => "would be stubbed",
-            (false, _) => "has a metafile already",
-        };
-        session.report.log(&format!("{commit} {outcome}"));
-    }
+    tell(session, &stubs, arguments);
     if let (false, Some(repository)) = (arguments.dry_run, session.config.repository()?) {
         let (journal, store) = (Journal::of(repository.common_directory()), session.config.store_place().await?);
         if let Err(error) = queue::settle(&journal, &store.location.to_string(), &stubs) {

@@ -58,6 +58,7 @@ pub(super) async fn work_for(session: &Session, journal: &Journal, job: &Job) ->
         waiting.iter().partition(|waiting| waiting.job.store == job.store);
     let unwritten = added.is_err().then(|| Waiting::nowhere(job.clone()));
     own.extend(&unwritten);
+    // What went wrong is in the log.
     work(session, journal, job.store.as_deref(), &own).await?;
     added.map_err(|error| unwritable(journal, error))?;
     // What waits for another store may find it by now, and this one need not wait for that.
@@ -76,16 +77,30 @@ pub(super) fn settle(journal: &Journal, store: &str, stubs: &[Stub]) -> std::io:
     Ok(())
 }
 
+/// Holds what working the queue off came to.
+#[derive(Default)]
+pub(super) struct Worked {
+    /// The commits that have a metafile now.
+    pub(super) stubs: Vec<Stub>,
+    /// What went wrong; it is in the log, too.
+    pub(super) errors: Vec<anyhow::Error>,
+    /// Whether another process is at it.
+    pub(super) is_taken: bool,
+}
+
 /// Does all jobs that wait, unless another process has the turn. A job that fails for what may pass stays, for the next hook that runs.
-pub(super) async fn work_off(session: &Session) -> anyhow::Result<()> {
+pub(super) async fn work_off(session: &Session) -> anyhow::Result<Worked> {
     let journal = journal(session)?;
+    let mut worked = Worked::default();
     let mut tried: Vec<Waiting> = Vec::new();
     loop {
-        let Some(turn) = journal.take_turn()? else { return Ok(()) };
+        let Some(turn) = journal.take_turn()? else { return Ok(Worked { is_taken: true, ..worked }) };
         let mut waiting = fresh(&journal, &tried)?;
         while !waiting.is_empty() {
             for (store, jobs) in by_store(&waiting) {
-                work(session, &journal, store, &jobs).await?;
+                let (stubs, error) = work(session, &journal, store, &jobs).await?;
+                worked.stubs.extend(stubs);
+                worked.errors.extend(error);
             }
             tried.append(&mut waiting);
             waiting = fresh(&journal, &tried)?;
@@ -93,7 +108,7 @@ pub(super) async fn work_off(session: &Session) -> anyhow::Result<()> {
         drop(turn);
         // What was added while the turn was still taken is nobody else's to do.
         if fresh(&journal, &tried)?.is_empty() {
-            return Ok(());
+            return Ok(worked);
         }
     }
 }
@@ -113,18 +128,24 @@ fn by_store(waiting: &[Waiting]) -> BTreeMap<Option<&str>, Vec<&Waiting>> {
 }
 
 /// Does the jobs of one store together, and writes down what came of it.
-async fn work(session: &Session, journal: &Journal, store: Option<&str>, waiting: &[&Waiting]) -> anyhow::Result<()> {
+async fn work(
+    session: &Session,
+    journal: &Journal,
+    store: Option<&str>,
+    waiting: &[&Waiting],
+) -> anyhow::Result<(Vec<Stub>, Option<anyhow::Error>)> {
     let moves: Vec<Moves> = waiting.iter().map(|waiting| waiting.job.moves.clone()).collect();
     let by: BTreeSet<&str> = waiting.iter().map(|waiting| waiting.job.by.map_or("stub", Hook::name)).collect();
     let by = by.into_iter().map(str::to_owned).collect();
     let notes = waiting.iter().flat_map(|waiting| waiting.job.notes.clone()).collect();
     let mut entry = Entry { by, store: store.map(str::to_owned), notes, ..Entry::default() };
     let waited = session.config.limits().timeout;
-    let result = match tokio::time::timeout(waited, stub_all(session, store, &moves, &mut entry)).await {
-        Ok(result) => result,
-        Err(_) => Err(LateError { store: store.unwrap_or("the store").to_owned(), waited }.into()),
+    let (stubs, error) = match tokio::time::timeout(waited, stub_all(session, store, &moves, &mut entry)).await {
+        Ok(Ok((stubs, error))) => (stubs, error),
+        Ok(Err(error)) => (Vec::new(), Some(error)),
+        Err(_) => (Vec::new(), Some(LateError { store: store.unwrap_or("the store").to_owned(), waited }.into())),
     };
-    let failures = result.err().map(|error| Failure::all_of(&error)).unwrap_or_default();
+    let failures = error.as_ref().map(Failure::all_of).unwrap_or_default();
     let stays = failures.iter().any(|failure| failure.kind.may_pass());
     if !failures.is_empty() {
         entry.by_hand = moved::by_hand(&moves);
@@ -134,11 +155,17 @@ async fn work(session: &Session, journal: &Journal, store: Option<&str>, waiting
     for done in waiting.iter().filter(|_| !stays) {
         journal.put_away(done)?;
     }
-    noted.map_err(|error| unwritable(journal, error))
+    noted.map_err(|error| unwritable(journal, error))?;
+    Ok((stubs, error))
 }
 
-async fn stub_all(session: &Session, store: Option<&str>, moves: &[Moves], entry: &mut Entry) -> anyhow::Result<()> {
-    let Some(repository) = session.config.repository()? else { return Ok(()) };
+async fn stub_all(
+    session: &Session,
+    store: Option<&str>,
+    moves: &[Moves],
+    entry: &mut Entry,
+) -> anyhow::Result<(Vec<Stub>, Option<anyhow::Error>)> {
+    let Some(repository) = session.config.repository()? else { return Ok((Vec::new(), None)) };
     let brought = moved::brought(repository, moves).map_err(ConfigError::from)?;
     entry.notes.extend(notes(&brought));
     let store = match store {
@@ -152,7 +179,8 @@ async fn stub_all(session: &Session, store: Option<&str>, moves: &[Moves], entry
     entry.stubbed = stubs.iter().filter(|stub| stub.created).count();
     entry.present = stubs.len() - entry.stubbed;
     entry.notes.extend(same_trees(session.world(&ports), moves).await);
-    if failures.is_empty() { Ok(()) } else { Err(all_of(failures)) }
+    let error = (!failures.is_empty()).then(|| all_of(failures));
+    Ok((stubs, error))
 }
 
 /// Says which rewritten commits are of the same files as what they were made of, where that was built.

@@ -155,8 +155,11 @@ async fn what_waits_can_be_done_at_once_and_uninstalling_says_that_it_goes() {
     team.until("it is written down", || log(&team.sandbox, "repo").len() == 1).await;
     let told = team.program(&["hooks", "uninstall", "--dry-run"]);
     assert!(told.stderr.contains("1 jobs that wait for a store would go with the hooks"), "{told}");
+    let refused = team.program(&["stub", "--queued"]);
+    assert!(refused.code == Some(9) && team.waiting() == 1, "{refused}");
     team.fake.mend();
     let done = team.program(&["stub", "--queued"]);
+    assert!(done.stdout.contains(&id), "{done}");
     assert_eq!((done.code, team.has_metafile(&id), team.waiting()), (Some(0), true, 0), "{done}");
     // An answer that is good for one store is none for another.
     team.fake.fault(silence(1000));
