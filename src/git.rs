@@ -312,6 +312,12 @@ fn is_pull_request(name: &str) -> bool {
     PULL_REQUESTS.into_iter().filter_map(number).any(is_number)
 }
 
+/// Says whether a branch is pushed to where its upstream is: both have the same name.
+fn is_own_upstream(branch: &str, upstream: &str) -> bool {
+    let name = branch.strip_prefix("refs/heads/");
+    name.is_some_and(|name| upstream.strip_suffix(name).is_some_and(|remote| remote.ends_with('/')))
+}
+
 /// Makes a path that git told absolute, so that both back-ends tell the same one.
 fn absolute(path: &Path) -> PathBuf {
     // On Windows a canonical path has a prefix that few other programs understand.

@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["revisions", "range", "stdin", "hook", "detach", "dry_run"])]
     queued: bool,
     /// Leave the session of whoever started it
-    #[arg(long, hide = true, requires = "queued")]
+    #[arg(long, hide = true)]
     alone: bool,
     /// Say what would be done, and write nothing
     #[arg(short = 'n', long)]
@@ -59,7 +59,7 @@ impl Arguments {
 
     /// Says whether it goes on for a process that has ended.
     pub(crate) fn goes_on_alone(&self) -> bool {
-        self.queued && self.alone
+        self.alone
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::address::Commit;
 
-use super::program::ProgramError;
-use super::{GitError, Repository, objects, unreadable};
+use super::program::{self, NOWHERE, Program, ProgramError};
+use super::{GitError, Repository, is_own_upstream, objects, unreadable};
 
 /// Says where a commit was found that was looked for along the first parents of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,8 +77,40 @@ impl Repository {
     }
 }
 
-/// Says whether a branch is pushed to where its upstream is: both have the same name.
-pub(super) fn is_own_upstream(branch: &str, upstream: &str) -> bool {
-    let name = branch.strip_prefix("refs/heads/");
-    name.is_some_and(|name| upstream.strip_suffix(name).is_some_and(|remote| remote.ends_with('/')))
+impl Program {
+    /// Says whether a commit is a descendant of another one; both must be there. Grafts do not count.
+    fn descends(&self, new: Commit, old: Commit) -> Result<bool, ProgramError> {
+        let mut command = self.command("merge-base");
+        command.env("GIT_GRAFT_FILE", NOWHERE).arg("--is-ancestor").args([old.to_string(), new.to_string()]);
+        let output = program::run(&mut command)?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(program::failed(program::complaint(&output))),
+        }
+    }
+
+    /// Returns what the checked-out branch's own upstream is, and what it was before.
+    fn upstream(&self) -> Result<Vec<String>, ProgramError> {
+        let output = program::run(self.command("rev-parse").args(["--symbolic-full-name", "HEAD", "@{upstream}"]))?;
+        let names = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut names = names.lines();
+        // Git fails where there is none, and then may say so on its standard output too.
+        let (true, Some(branch), Some(upstream)) = (output.status.success(), names.next(), names.next()) else {
+            return Ok(Vec::new());
+        };
+        if !is_own_upstream(branch, upstream) {
+            return Ok(Vec::new());
+        }
+        let (now, before) = (self.revision(upstream)?, self.revision(&format!("{upstream}@{{1}}"))?);
+        Ok(now.into_iter().chain(before).collect())
+    }
+
+    /// Returns what HEAD was lately, newest first.
+    fn recent_heads(&self, most: usize) -> Result<Vec<String>, ProgramError> {
+        let mut command = self.command("log");
+        command.args(["--walk-reflogs", "--format=%H", &format!("--max-count={most}"), "HEAD", "--"]);
+        let ids = program::succeed(&mut command)?;
+        Ok(String::from_utf8_lossy(&ids).lines().map(str::to_owned).collect())
+    }
 }

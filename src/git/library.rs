@@ -8,9 +8,8 @@ use git2::{Config, ErrorCode, ObjectType, Oid, RepositoryOpenFlags, StatusOption
 
 use crate::address::Commit;
 
-use super::former::is_own_upstream;
 use super::objects::{Cause, Kind, Object, Objects, TooLarge};
-use super::{GitError, PULL_REQUESTS, Places, absolute, unreadable};
+use super::{GitError, PULL_REQUESTS, Places, absolute, is_own_upstream, unreadable};
 
 /// The number of digits in the only ids that the library knows.
 const DIGITS: usize = 40;

@@ -9,12 +9,11 @@ use std::thread::JoinHandle;
 
 use crate::address::Commit;
 
-use super::former::is_own_upstream;
 use super::objects::{Cause, Kind, Object, Objects, TooLarge};
 use super::{PULL_REQUESTS, Places, absolute};
 
 /// The file in which there is nothing.
-const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+pub(super) const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// Runs `git` in a directory.
 pub(super) struct Program {
@@ -103,42 +102,6 @@ impl Program {
         command.arg(format!("--points-at={commit}")).arg("--format=%(refname)").args(PULL_REQUESTS);
         let names = succeed(&mut command)?;
         Ok(String::from_utf8_lossy(&names).lines().map(str::to_owned).collect())
-    }
-
-    /// Says whether a commit is a descendant of another one; both must be there. Grafts do not count.
-    pub(super) fn descends(&self, new: Commit, old: Commit) -> Result<bool, ProgramError> {
-        let mut command = self.command("merge-base");
-        command.env("GIT_GRAFT_FILE", NOWHERE).arg("--is-ancestor").args([old.to_string(), new.to_string()]);
-        let output = run(&mut command)?;
-        match output.status.code() {
-            Some(0) => Ok(true),
-            Some(1) => Ok(false),
-            _ => Err(failed(complaint(&output))),
-        }
-    }
-
-    /// Returns what the checked-out branch's own upstream is, and what it was before.
-    pub(super) fn upstream(&self) -> Result<Vec<String>, ProgramError> {
-        let output = run(self.command("rev-parse").args(["--symbolic-full-name", "HEAD", "@{upstream}"]))?;
-        let names = String::from_utf8_lossy(&output.stdout).into_owned();
-        let mut names = names.lines();
-        // Git fails where there is none, and then may say so on its standard output too.
-        let (true, Some(branch), Some(upstream)) = (output.status.success(), names.next(), names.next()) else {
-            return Ok(Vec::new());
-        };
-        if !is_own_upstream(branch, upstream) {
-            return Ok(Vec::new());
-        }
-        let (now, before) = (self.revision(upstream)?, self.revision(&format!("{upstream}@{{1}}"))?);
-        Ok(now.into_iter().chain(before).collect())
-    }
-
-    /// Returns what HEAD was lately, newest first.
-    pub(super) fn recent_heads(&self, most: usize) -> Result<Vec<String>, ProgramError> {
-        let mut command = self.command("log");
-        command.args(["--walk-reflogs", "--format=%H", &format!("--max-count={most}"), "HEAD", "--"]);
-        let ids = succeed(&mut command)?;
-        Ok(String::from_utf8_lossy(&ids).lines().map(str::to_owned).collect())
     }
 
     /// Returns all values of a setting, the repository's own last.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crate::address::Commit;
 
-use super::program::{self, Program, ProgramError};
+use super::program::{self, NOWHERE, Program, ProgramError};
 use super::{GitError, Repository, objects, unreadable};
 
 /// Says which commits are asked for: those that the tips reach and the hidden ones do not.
@@ -128,7 +128,7 @@ impl Program {
             command.arg(format!("--max-count={most}"));
         }
         // Grafts are as little heeded as replaced objects are.
-        command.env("GIT_GRAFT_FILE", if cfg!(windows) { "NUL" } else { "/dev/null" });
+        command.env("GIT_GRAFT_FILE", NOWHERE);
         let mut child = command.stdin(Stdio::piped()).spawn().map_err(program::not_started)?;
         let mut asked: String = tips.iter().map(|tip| format!("{tip}\n")).collect();
         asked.extend(hidden.iter().map(|hidden| format!("^{hidden}\n")));

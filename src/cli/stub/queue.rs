@@ -28,7 +28,7 @@ pub(super) fn go_on(session: &Session, journal: &Journal, job: &Job) -> anyhow::
         // What cannot wait here is done at once, as far as a command line has room for it.
         let tips = job.moves.tips().into_iter().take(TIPS).map(|tip| OsString::from(tip.to_string()));
         let mut arguments = session.config.passed_on();
-        arguments.push("stub".into());
+        arguments.extend(["stub", "--alone"].map(OsString::from));
         arguments.extend(tips);
         detach::go_on(&arguments)?;
         return Err(unwritable(journal, error));

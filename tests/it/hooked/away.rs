@@ -56,7 +56,7 @@ impl Team {
     async fn until(&self, what: &str, holds: impl Fn() -> bool) {
         let began = Instant::now();
         while !holds() {
-            assert!(began.elapsed() < Duration::from_secs(20), "{what}: {:#?}", log(&self.sandbox, "repo"));
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -204,6 +204,14 @@ async fn a_mirror_without_trees_is_stubbed_in_a_bucket() {
         team.equip(team.sandbox.command("mirror.git", &["--store", &store, "stub", "--range", &head])).output();
     let ran = team.sandbox.ran("stub", &output.unwrap());
     assert!(ran.code == Some(0) && team.has_metafile(&head), "{ran}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_can_wait_a_commit_is_stubbed_all_the_same() {
+    let team = Team::new().await;
+    team.sandbox.write("repo/.git/metalogic-hooks", "no directory");
+    let id = team.commit("next");
+    team.until("it has a metafile", || team.has_metafile(&id)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
