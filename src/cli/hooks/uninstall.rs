@@ -26,9 +26,10 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     let waiting = Journal::of(repository.common_directory()).waiting().unwrap_or_default().len();
     if waiting > 0 {
-        let goes = if arguments.dry_run { "would go" } else { "go" };
+        let waiting = if waiting == 1 { "1 job that waits".to_owned() } else { format!("{waiting} jobs that wait") };
+        let goes = if arguments.dry_run { "would go" } else { "will go" };
         session.report.warning(&format!(
-            "{waiting} jobs that wait for a store {goes} with the hooks: `metalogic hooks status` tells which commits have no metafile"
+            "{waiting} for a store {goes} with the hooks: `metalogic hooks status` tells which commits have no metafile"
         ));
     }
     let (done, refused) = hooks::uninstall(site, arguments.dry_run)?;

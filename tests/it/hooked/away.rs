@@ -154,7 +154,7 @@ async fn what_waits_can_be_done_at_once_and_uninstalling_says_that_it_goes() {
     let id = team.commit("refused");
     team.until("it is written down", || log(&team.sandbox, "repo").len() == 1).await;
     let told = team.program(&["hooks", "uninstall", "--dry-run"]);
-    assert!(told.stderr.contains("1 jobs that wait for a store would go with the hooks"), "{told}");
+    assert!(told.stderr.contains("1 job that waits for a store would go with the hooks"), "{told}");
     let refused = team.program(&["stub", "--queued"]);
     assert!(refused.code == Some(9) && team.waiting() == 1, "{refused}");
     team.fake.mend();
