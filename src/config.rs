@@ -17,10 +17,11 @@ use crate::location::{Location, LocationError};
 use crate::registry::{ProjectName, REGISTRY_FILE, RegistryError};
 use crate::world::Limits;
 
+pub use crate::git::direct;
 pub use registry_file::Found;
 pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
 use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, TIMEOUT};
-pub use stores::{StorePlace, direct};
+pub use stores::StorePlace;
 
 /// Says why a run cannot be set up.
 #[derive(Debug, thiserror::Error)]

@@ -318,6 +318,15 @@ fn is_own_upstream(branch: &str, upstream: &str) -> bool {
     name.is_some_and(|name| upstream.strip_suffix(name).is_some_and(|remote| remote.ends_with('/')))
 }
 
+/// Makes a path absolute and without detours, as far as it exists: people read it, and paths are compared.
+#[must_use]
+pub fn direct(path: &Path) -> PathBuf {
+    match (path.exists(), path.parent(), path.file_name()) {
+        (false, Some(parent), Some(name)) => direct(parent).join(name),
+        _ => absolute(path),
+    }
+}
+
 /// Makes a path that git told absolute, so that both back-ends tell the same one.
 fn absolute(path: &Path) -> PathBuf {
     // On Windows a canonical path has a prefix that few other programs understand.

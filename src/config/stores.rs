@@ -1,11 +1,11 @@
 //! Which store there is, who said so, and what a further process of this program is to be told.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::settings::{DIRECTORY, JOBS, MAX_ANCESTORS, REGISTRY, STORE, Setting, TIMEOUT};
-use super::{Config, ConfigError, locate};
+use super::{Config, ConfigError, direct, locate};
 use crate::location::Location;
 use crate::registry::Terms;
 use crate::store::Store;
@@ -146,15 +146,5 @@ impl Config {
         pass(JOBS, Some(self.limits.jobs.to_string()));
         pass(TIMEOUT, Some(humantime::format_duration(self.limits.timeout).to_string()));
         passed
-    }
-}
-
-/// Returns a directory's path without detours, as far as it exists: it stands in URLs that people read.
-#[must_use]
-pub fn direct(directory: &Path) -> PathBuf {
-    match (directory.canonicalize(), directory.parent(), directory.file_name()) {
-        (Ok(direct), ..) => direct,
-        (Err(_), Some(parent), Some(name)) => direct(parent).join(name),
-        (Err(_), ..) => directory.to_owned(),
     }
 }

@@ -1,10 +1,10 @@
 //! Where git looks for hooks, and who told it so.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::program::{self, Program, ProgramError};
-use super::{GitError, Repository, absolute, unreadable};
+use super::{GitError, Repository, direct, unreadable};
 
 /// The setting that has git look for hooks elsewhere.
 const HOOKS_PATH: &str = "core.hooksPath";
@@ -108,13 +108,5 @@ fn not_told(what: &str, error: ProgramError) -> GitError {
     match error {
         ProgramError::Absent => GitError::NoProgram { why: format!("{what} is its own to tell") },
         error @ (ProgramError::ForeignOwner(_) | ProgramError::Failed(_)) => unreadable(what.to_owned(), error.into()),
-    }
-}
-
-/// Makes a path absolute, as far as it exists: the directory of hooks may be absent.
-fn direct(path: &Path) -> PathBuf {
-    match (path.exists(), path.parent(), path.file_name()) {
-        (false, Some(parent), Some(name)) => direct(parent).join(name),
-        _ => absolute(path),
     }
 }

@@ -34,32 +34,28 @@ const CHECKED: usize = 8;
 pub(super) async fn run(session: &Session, name: &str, words: &[String], arguments: &Arguments) -> anyhow::Result<()> {
     let unknown = |error: NoSuchHook| UsageError { message: error.to_string(), hint: None };
     let hook: Hook = name.parse().map_err(unknown)?;
+    let idle = || answer(session, None, &Done::nothing(), arguments);
     let repository = match session.config.repository() {
         Ok(Some(repository)) => repository,
-        Ok(None) => {
-            session.report.warning(&format!("{name} does nothing outside a git repository"));
-            return answer(session, None, &Done::nothing(), arguments);
-        }
-        Err(error) => {
-            session.report.warning(&format!("{name} does nothing: {:#}", anyhow::Error::from(error)));
-            return answer(session, None, &Done::nothing(), arguments);
+        none => {
+            let why = none.err().map_or("no git repository is here".to_owned(), |error| error.to_string());
+            session.report.warning(&format!("{name} does nothing: {why}"));
+            return idle();
         }
     };
+    let journal = Journal::of(repository.common_directory());
     let moves = match heard(repository, hook, words) {
+        Ok(moves) if moves.is_empty() => return idle(),
         Ok(moves) => moves,
         Err(error) => {
-            queue::tell(session, &Journal::of(repository.common_directory()), hook, &error);
-            return answer(session, None, &Done::nothing(), arguments);
+            queue::tell(session, &journal, hook, &error);
+            return idle();
         }
     };
-    if moves.is_empty() {
-        return answer(session, None, &Done::nothing(), arguments);
-    }
     if arguments.dry_run {
         let brought = moved::brought(repository, std::slice::from_ref(&moves)).map_err(ConfigError::from)?;
         return stub_now(session, &moves, brought, arguments, Vec::new()).await;
     }
-    let journal = Journal::of(repository.common_directory());
     let notes = if hook == Hook::PostReceive { foxtrots(session, repository, &moves.updates) } else { Vec::new() };
     let job = Job { by: Some(hook), moves, notes, ..Job::default() };
     let detached = match begin(session, &journal, job, arguments.detach).await {
