@@ -5,13 +5,17 @@
 //!
 //! The modules stand in the order of their floors: each uses only what stands on a floor above it in this list.
 
-// Floor 1, pure: where a commit's things lie, and what an artifact is called.
+// Floor 1, pure: where a commit's things lie, and what an artifact and a release are called.
 pub mod address;
 pub mod artifact;
+pub mod json;
 pub mod location;
-// Floor 2, pure: the two documents.
+pub mod version;
+// Floor 2, pure: the documents.
 pub mod metafile;
+pub mod organisation;
 pub mod registry;
+pub mod release;
 // Floor 3, pure: the rule.
 pub mod metalogic;
 // Floor 4, pure and ports: this repository's names; what the rule needs from the world, and whom it tells.
@@ -20,19 +24,22 @@ pub mod catalog;
 pub mod event;
 pub mod hook;
 pub mod store;
-// Floor 5, leaves: local files, git, another process and, below `store`, the stores.
+// Floor 5, leaves: local files, git, another process, parameters and, below `store`, the stores.
 pub mod detach;
 pub mod files;
 pub mod git;
+pub mod parameters;
 // Floor 6, means: what flows have in common.
+pub mod account;
 pub mod mainline;
 pub mod moved;
 pub mod race;
 pub mod stored;
 pub mod transfer;
 pub mod world;
-// Floor 7, the walk along history; what hooks leave behind.
+// Floor 7, the walk along history; what hooks leave behind; where releases stand.
 pub mod journal;
+pub mod shelf;
 pub mod walk;
 // Floor 8, flows: one use case each.
 pub mod doctor;

@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use crate::address::{Commit, Tree};
 use crate::artifact::{Digest, Mode, Name};
+use crate::json;
 
 /// The largest metafile that is read or written, in bytes.
 pub const LARGEST: u64 = 1 << 20;
-
-/// The longest piece of a refused value that a message repeats, in characters.
-const SHOWN: usize = 80;
 
 /// Holds the metafile of one commit.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +93,7 @@ impl Metafile {
         if size > LARGEST {
             return Err(MetafileError::TooLarge(size));
         }
-        let mut fields = object("", read_json(bytes).map_err(MetafileError::Syntax)?)?;
+        let mut fields = object("", json::read(bytes).map_err(MetafileError::Syntax)?)?;
         let mut required = |key| fields.shift_remove(key).ok_or(MetafileError::MissingKey(key));
         let commit = commit_id("commit", &required("commit")?)?;
         let parent_commit = required("parent_commit")?;
@@ -105,14 +102,14 @@ impl Metafile {
         let artifacts = object("artifacts", required("artifacts")?)?
             .into_iter()
             .map(|(name, id)| {
-                let key = format!("artifacts.{}", shortened(&name));
+                let key = format!("artifacts.{}", json::shortened(&name));
                 let name = artifact_name(&key, &name)?;
                 Ok((name, commit_id(&key, &id)?))
             })
             .collect::<Result<BTreeMap<_, _>, MetafileError>>()?;
         let mut details = BTreeMap::new();
         for (name, record) in object("details", fields.shift_remove("details").unwrap_or_else(|| Map::new().into()))? {
-            let key = format!("details.{}", shortened(&name));
+            let key = format!("details.{}", json::shortened(&name));
             let name = artifact_name(&key, &name)?;
             let record = Record::parse(&key, record)?;
             if artifacts.contains_key(&name) {
@@ -269,88 +266,9 @@ fn text<T: std::str::FromStr<Err: fmt::Display>>(key: &str, value: &Value) -> Re
 }
 
 fn refused(key: &str, value: &Value, problem: &str) -> MetafileError {
-    MetafileError::Value { key: key.to_owned(), value: shortened(&value.to_string()), problem: problem.to_owned() }
-}
-
-/// Returns a text for a message: one line of plain ASCII of a readable length.
-fn shortened(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN)
-        .flat_map(|c| if matches!(c, ' '..='~') { vec![c] } else { c.escape_unicode().collect() })
-        .collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push_str("...");
-    }
-    shown
-}
-
-/// Reads one JSON text in which no object has a key twice: with two readers that each take another one, a metafile
-/// would say two things.
-fn read_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    UniqueKeys.deserialize(&mut reader)?;
-    serde_json::from_slice(bytes)
-}
-
-/// Walks through any JSON value and refuses a key that stands twice in one object.
-struct UniqueKeys;
-
-impl<'de> DeserializeSeed<'de> for UniqueKeys {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for UniqueKeys {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let mut seen = std::collections::HashSet::new();
-        while let Some(key) = fields.next_key::<String>()? {
-            fields.next_value_seed(Self)?;
-            if let Some(twice) = seen.replace(key) {
-                return Err(A::Error::custom(format_args!(
-                    "the key \"{}\" stands twice in one object",
-                    shortened(&twice)
-                )));
-            }
-        }
-        Ok(())
+    MetafileError::Value {
+        key: key.to_owned(),
+        value: json::shortened(&value.to_string()),
+        problem: problem.to_owned(),
     }
 }

@@ -20,7 +20,8 @@ use crate::address::Commit;
 use crate::artifact::{Digest, Mode};
 use crate::metalogic::Listing;
 
-pub use key::Key;
+use key::is_near;
+pub use key::{DATA, Key, Prefix, RECORD};
 pub use reason::{Denial, Outage, Setting};
 
 /// Keeps objects under keys. A listing shows every object whose put was answered before.
@@ -36,6 +37,11 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Lists a commit's address. An address where nothing was ever put is empty.
     async fn list(&self, commit: Commit) -> Result<Listing, StoreError>;
+
+    /// Returns what follows a prefix in the keys that begin with it, sorted.
+    ///
+    /// What has a segment that begins with a full stop is not among it, nor is what lies more than two segments below.
+    async fn keys(&self, prefix: &Prefix) -> Result<Vec<String>, StoreError>;
 
     /// Returns a small object whole, with the tag of this version of it; none where there is no object.
     ///

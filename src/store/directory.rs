@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
+use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag};
 use crate::address::Commit;
 use crate::location::file_url;
 use crate::metalogic::Listing;
@@ -66,6 +66,11 @@ impl Store for DirectoryStore {
     async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {
         let site = Arc::clone(&self.site);
         task::run(commit.address(), move |task| read::list(task, &site.address(commit))).await
+    }
+
+    async fn keys(&self, prefix: &Prefix) -> Result<Vec<String>, StoreError> {
+        let (site, prefix) = (Arc::clone(&self.site), prefix.to_string());
+        task::run(prefix.clone(), move |task| read::keys(task, site.root(), &prefix)).await
     }
 
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {

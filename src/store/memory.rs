@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 
-use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag, Upload, source};
+use super::{
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag, Upload, is_near,
+    source,
+};
 use crate::address::Commit;
 use crate::metalogic::Listing;
 
@@ -104,6 +107,13 @@ impl Store for MemoryStore {
                 None => (name.to_owned(), stored.size()),
             })
             .collect())
+    }
+
+    async fn keys(&self, prefix: &Prefix) -> Result<Vec<String>, StoreError> {
+        let prefix = prefix.to_string();
+        let shelf = self.shelf();
+        let rests = shelf.objects.keys().filter_map(|key| key.strip_prefix(&prefix).map(str::to_owned));
+        Ok(rests.filter(|rest| is_near(rest)).collect())
     }
 
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {

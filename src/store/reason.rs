@@ -33,7 +33,7 @@ impl Denial {
         }
     }
 
-    pub(super) fn of(self, what: &str) -> String {
+    pub(crate) fn of(self, what: &str) -> String {
         match self {
             Self::Plain | Self::Listing | Self::Writing | Self::Deleting => format!("access to {what} is denied"),
             Self::Reading => format!("{what} is missing or forbidden"),
@@ -61,7 +61,7 @@ pub enum Outage {
 }
 
 impl Outage {
-    pub(super) fn of(self, what: &str) -> String {
+    pub(crate) fn of(self, what: &str) -> String {
         match self {
             Self::Plain | Self::Unreachable => format!("{what} cannot be reached"),
             Self::Throttled => format!("{what} cannot be had now: the store is asked too often"),
@@ -107,7 +107,7 @@ pub enum Setting {
 }
 
 impl Setting {
-    pub(super) fn of(self, store: &str) -> String {
+    pub(crate) fn of(self, store: &str) -> String {
         match self {
             Self::Value => format!("the settings for {store} are wrong"),
             Self::Credentials | Self::Profile | Self::Login | Self::Provider => {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
+use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag};
 use crate::address::Commit;
 use crate::metalogic::Listing;
 use crate::registry::Terms;
@@ -93,6 +93,10 @@ impl Store for S3Store {
 
     async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {
         read::list(&self.bucket, commit).await
+    }
+
+    async fn keys(&self, prefix: &Prefix) -> Result<Vec<String>, StoreError> {
+        read::keys(&self.bucket, prefix).await
     }
 
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {

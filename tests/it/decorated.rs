@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
-use metalogic::store::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Store, StoreError, Tag};
+use metalogic::store::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag};
 
 /// Is told of operations; an operation takes place when `before` has returned.
 #[async_trait]
@@ -58,6 +58,10 @@ impl<S: Store> Store for Decorated<S> {
 
     async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {
         self.watched(format!("list {}", commit.address()), self.inner.list(commit)).await
+    }
+
+    async fn keys(&self, prefix: &Prefix) -> Result<Vec<String>, StoreError> {
+        self.watched(format!("keys {prefix}"), self.inner.keys(prefix)).await
     }
 
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {

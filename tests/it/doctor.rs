@@ -9,7 +9,9 @@ use metalogic::doctor::{self, Check, DoctorError, Outcome};
 use metalogic::metalogic::Listing;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::s3::{Lifecycle, Survey, Uploads, Versioning};
-use metalogic::store::{Attributes, Body, Condition, Content, Denial, Guarantees, Key, Object, Store, StoreError, Tag};
+use metalogic::store::{
+    Attributes, Body, Condition, Content, Denial, Guarantees, Key, Object, Prefix, Store, StoreError, Tag,
+};
 use s3s::dto::{
     AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
     Transition, TransitionStorageClass,
@@ -427,6 +429,9 @@ impl Store for Hasty {
     }
     async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {
         self.0.list(commit).await
+    }
+    async fn keys(&self, prefix: &Prefix) -> Result<Vec<String>, StoreError> {
+        self.0.keys(prefix).await
     }
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
         self.0.get(key, largest).await

@@ -9,7 +9,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::super::source::PIECE;
-use super::super::{Attributes, Body, Object, StoreError, Tag};
+use super::super::{Attributes, Body, Object, StoreError, Tag, is_near};
 use super::system;
 use super::task::Task;
 use crate::artifact::{Digest, Hasher, METAFILE};
@@ -17,22 +17,53 @@ use crate::metalogic::Listing;
 
 pub(super) fn list(task: &Task, address: &Path) -> Result<Listing, StoreError> {
     let fault = |error| task.fault(error);
-    let entries = match present(fs::read_dir(address)) {
-        Ok(Some(entries)) => entries,
-        Ok(None) => return Ok(Listing::default()),
-        // Somebody put a file in the address's place, or a link that leads nowhere: nothing lies below it.
-        Err(_) if fs::symlink_metadata(address).is_ok_and(|found| !found.is_dir()) => return Ok(Listing::default()),
-        Err(error) => return Err(fault(error)),
-    };
-    let mut objects = Vec::new();
-    for entry in entries {
-        objects.extend(describe(&entry.map_err(fault)?).map_err(fault)?);
-    }
+    let mut objects = entries(task, address)?;
     // A name that is renamed over while the directory is read may be left out of it, so the one that is gets a look of its own.
     if let Some((_, metadata)) = find(&address.join(METAFILE)).map_err(fault)? {
         objects.push((METAFILE.to_owned(), metadata.len()));
     }
     Ok(objects.into_iter().collect())
+}
+
+/// Returns the names and sizes of what is in a directory; nothing, where it is none.
+fn entries(task: &Task, directory: &Path) -> Result<Vec<(String, u64)>, StoreError> {
+    let fault = |error| task.fault(error);
+    let entries = match present(fs::read_dir(directory)) {
+        Ok(Some(entries)) => entries,
+        Ok(None) => return Ok(Vec::new()),
+        // Somebody put a file in the directory's place, or a link that leads nowhere: nothing lies below it.
+        Err(_) if fs::symlink_metadata(directory).is_ok_and(|found| !found.is_dir()) => return Ok(Vec::new()),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.extend(describe(&entry.map_err(fault)?).map_err(fault)?);
+    }
+    Ok(found)
+}
+
+/// Returns what follows a prefix in the paths of the files that begin with it, sorted.
+pub(super) fn keys(task: &Task, root: &Path, prefix: &str) -> Result<Vec<String>, StoreError> {
+    let above = prefix.rsplit_once('/').map_or("", |(above, _)| above);
+    let mut rests = Vec::new();
+    let mut left = vec![(root.join(above), if above.is_empty() { String::new() } else { format!("{above}/") })];
+    while let Some((directory, path)) = left.pop() {
+        task.go_on()?;
+        for (name, _) in entries(task, &directory)? {
+            let path = format!("{path}{name}");
+            // A directory may lie on the way to a prefix that does not end in a slash, or below one.
+            let rest = path.strip_prefix(prefix).filter(|rest| is_near(rest));
+            match (path.strip_suffix('/'), rest) {
+                (Some(inner), _) if rest.is_some() || prefix.starts_with(inner) => {
+                    left.push((directory.join(name.trim_end_matches('/')), path));
+                }
+                (Some(_), _) | (None, None) => {}
+                (None, Some(rest)) => rests.push(rest.to_owned()),
+            }
+        }
+    }
+    rests.sort();
+    Ok(rests)
 }
 
 /// Returns the name and size of an entry; none where it is gone already. What is no file and leads to none gets a name that nothing can

@@ -123,7 +123,9 @@ fn finish(file: &File, key: &Key, attributes: Attributes) -> io::Result<()> {
         system::record_digest(file, digest);
     }
     match key {
-        Key::Artifact(..) => system::forbid_writing(file)?,
+        Key::Artifact(..) | Key::Data(..) | Key::Record(..) | Key::Staged(..) | Key::Metadata(..) => {
+            system::forbid_writing(file)?;
+        }
         Key::Metafile(_) | Key::Registry(_) | Key::Conditions => {}
     }
     file.sync_all()

@@ -14,32 +14,45 @@ use super::bucket::{Bucket, TRIES, pause};
 use super::failed::Failed;
 use crate::address::Commit;
 use crate::metalogic::Listing;
-use crate::store::{Attributes, Body, Key, Object, StoreError, Tag};
+use crate::store::{Attributes, Body, Key, Object, Prefix, StoreError, Tag, is_near};
 
 /// The names under which attributes are recorded in an object's user metadata.
 pub(super) const SHA256: &str = "sha256";
 pub(super) const MODE: &str = "mode";
 
-/// Lists an address, page by page. A folder below it counts as one name that ends in a slash.
+/// Lists an address. Entries that only look like folders come with a slash at their ends.
 pub(super) async fn list(bucket: &Bucket, commit: Commit) -> Result<Listing, StoreError> {
     let address = commit.address();
-    let prefix = bucket.below(&address);
-    let corrupt = |problem: String| StoreError::Corrupt { key: address.clone(), problem };
+    Ok(entries(bucket, &address, Some("/")).await?.into_iter().collect())
+}
+
+/// Returns what follows a prefix in the keys that begin with it, sorted.
+pub(super) async fn keys(bucket: &Bucket, prefix: &Prefix) -> Result<Vec<String>, StoreError> {
+    let found = entries(bucket, &prefix.to_string(), None).await?;
+    let mut rests: Vec<String> = found.into_iter().map(|(rest, _)| rest).filter(|rest| is_near(rest)).collect();
+    rests.sort();
+    Ok(rests)
+}
+
+/// Lists what begins with a prefix, page by page: what follows it, and sizes in bytes.
+async fn entries(bucket: &Bucket, what: &str, delimiter: Option<&str>) -> Result<Vec<(String, u64)>, StoreError> {
+    let prefix = bucket.below(what);
+    let corrupt = |problem: String| StoreError::Corrupt { key: what.to_owned(), problem };
     let mut found: Vec<(String, u64)> = Vec::new();
     let mut next: Option<String> = None;
     loop {
         let ask = |client: aws_sdk_s3::Client| {
-            let page = client.list_objects_v2().bucket(&bucket.name).prefix(&prefix).delimiter("/");
-            page.set_continuation_token(next.clone()).send()
+            let page = client.list_objects_v2().bucket(&bucket.name).prefix(&prefix);
+            page.set_delimiter(delimiter.map(str::to_owned)).set_continuation_token(next.clone()).send()
         };
-        let page = bucket.ask(ask).await.map_err(|failed| bucket.error(&address, failed.of_listing()))?;
-        for (key, size) in entries(&page) {
+        let page = bucket.ask(ask).await.map_err(|failed| bucket.error(what, failed.of_listing()))?;
+        for (key, size) in on_page(&page) {
             let name = key.strip_prefix(&prefix);
             let name = name.ok_or_else(|| corrupt(format!("its listing has {key:?}, which does not lie there")))?;
             found.push((name.to_owned(), size));
         }
         if page.is_truncated() != Some(true) {
-            return Ok(found.into_iter().collect());
+            return Ok(found);
         }
         let token = page.next_continuation_token;
         if token.is_none() || token == next {
@@ -49,7 +62,7 @@ pub(super) async fn list(bucket: &Bucket, commit: Commit) -> Result<Listing, Sto
     }
 }
 
-fn entries(page: &ListObjectsV2Output) -> impl Iterator<Item = (&str, u64)> {
+fn on_page(page: &ListObjectsV2Output) -> impl Iterator<Item = (&str, u64)> {
     let objects = page.contents().iter().filter_map(|object| Some((object.key()?, length(object.size()))));
     let folders = page.common_prefixes().iter().filter_map(|folder| Some((folder.prefix()?, 0)));
     objects.chain(folders)

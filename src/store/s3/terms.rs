@@ -56,8 +56,8 @@ pub(super) fn encryption(terms: &Terms) -> (Option<ServerSideEncryption>, Option
     }
 }
 
-/// Returns the storage class of what lies under a key: only artifacts have one of their own.
+/// Returns the storage class of what lies under a key: only artifacts and the bytes of releases have one of their own.
 pub(super) fn class(terms: &Terms, key: &Key) -> Option<StorageClass> {
-    let class = terms.storage_class.as_ref().filter(|_| matches!(key, Key::Artifact(..)));
+    let class = terms.storage_class.as_ref().filter(|_| matches!(key, Key::Artifact(..) | Key::Data(..)));
     class.map(|class| StorageClass::from(class.as_str()))
 }

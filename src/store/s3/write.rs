@@ -138,6 +138,9 @@ pub(super) async fn delete(bucket: &Bucket, key: &Key) -> Result<(), StoreError>
 }
 
 /// Holds what tells those who fetch an object without this program how to treat it.
+/// Says for how long caches may keep what is never replaced: a year, which is the most that they heed.
+const IMMUTABLE: &str = "max-age=31536000, immutable";
+
 pub(super) struct Headers {
     pub(super) content_type: Option<String>,
     pub(super) cache_control: &'static str,
@@ -148,7 +151,8 @@ pub(super) fn headers(key: &Key) -> Headers {
         Key::Metafile(_) => (Some("application/json"), "no-cache"),
         Key::Registry(_) => (Some("application/toml"), "no-cache"),
         Key::Conditions => (Some("text/plain"), "no-cache"),
-        Key::Artifact(..) => (None, "max-age=31536000, immutable"),
+        Key::Record(..) | Key::Metadata(..) => (Some("application/json"), IMMUTABLE),
+        Key::Artifact(..) | Key::Data(..) | Key::Staged(..) => (None, IMMUTABLE),
     };
     Headers { content_type: content_type.map(str::to_owned), cache_control }
 }
