@@ -46,6 +46,7 @@ pub mod walk;
 pub mod shelf;
 // Floor 9, flows: one use case each.
 pub mod doctor;
+pub mod download;
 pub mod fetch;
 pub mod hooks;
 pub mod missed;
@@ -53,6 +54,7 @@ pub mod resolve;
 pub mod rewritten;
 pub mod share;
 pub mod show;
+pub mod stage;
 pub mod stub;
 // Floor 10, the flow that ends in another.
 pub mod publish;
