@@ -49,4 +49,5 @@ mod rewritten;
 mod s3;
 mod sandbox;
 mod sharing;
+mod shelves;
 mod stubs;
