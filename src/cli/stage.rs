@@ -99,9 +99,9 @@ async fn staging(
     metadata: BTreeMap<String, String>,
 ) -> anyhow::Result<Staging> {
     let filename = arguments.filename.as_deref().filter(|name| !name.is_empty());
-    let filename = filename.map(str::parse::<FileName>).transpose().map_err(|_| UsageError {
-        message: format!("{:?} is no file name", arguments.filename.as_deref().unwrap_or_default()),
-        hint: Some("a file name has no / and is not . or ..".to_owned()),
+    let filename = filename.map(str::parse::<FileName>).transpose().map_err(|error| UsageError {
+        message: format!("{:?} is no file name: {error}", arguments.filename.as_deref().unwrap_or_default()),
+        hint: None,
     })?;
     let label = Label {
         name: arguments.name.clone(),

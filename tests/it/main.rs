@@ -50,4 +50,6 @@ mod s3;
 mod sandbox;
 mod sharing;
 mod shelves;
+mod staging;
 mod stubs;
+mod versions;
