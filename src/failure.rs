@@ -3,6 +3,7 @@
 mod arrival;
 mod hooks;
 mod kind;
+mod parameters;
 mod registry;
 mod release;
 mod store;
@@ -26,6 +27,7 @@ use hooks::{hooks, late, missed};
 
 pub use hooks::LateError;
 pub use kind::Kind;
+use parameters::parameters;
 use registry::{edit, registry, share};
 use release::{download, shelf, stage};
 use store::store;
@@ -131,6 +133,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, registry))
         .or_else(|| of(error, git))
         .or_else(|| of(error, store))
+        .or_else(|| of(error, parameters))
         .or_else(|| of(error, ancestry))
         .or_else(|| of(error, metafile))
         .or_else(|| of(error, resolve))
