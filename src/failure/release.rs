@@ -1,9 +1,9 @@
 //! What it is to whoever stages or downloads a release that it cannot be done.
 
 use super::arrival::arrival;
+use super::parameters::parameters;
 use super::{Kind, Verdict, advised, measured, plain, store};
 use crate::download::DownloadError;
-use crate::parameters::ParameterError;
 use crate::shelf::ShelfError;
 use crate::stage::StageError;
 use crate::transfer::ReceiveError;
@@ -66,14 +66,5 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
         ShelfError::Raced { .. } => {
             advised(Kind::NotYet, "run it again, or give it longer with --timeout: what was staged stays")
         }
-    }
-}
-
-fn parameters(error: &ParameterError) -> Verdict {
-    match error {
-        ParameterError::AccessDenied { .. } => plain(Kind::AccessDenied),
-        ParameterError::Configuration { .. } => plain(Kind::Configuration),
-        ParameterError::Unavailable { .. } => plain(Kind::Unavailable),
-        ParameterError::Other { .. } => plain(Kind::Other),
     }
 }
