@@ -1,5 +1,6 @@
 //! What a failure is to whoever meets it: a kind with its exit code, a message, and what to do next. The only place that decides it.
 
+mod arrival;
 mod hooks;
 mod kind;
 mod registry;
@@ -10,7 +11,6 @@ use std::error::Error;
 use crate::ancestry::AncestryError;
 use crate::config::ConfigError;
 use crate::doctor::DoctorError;
-use crate::fetch::FetchError;
 use crate::files::MeasureError;
 use crate::git::GitError;
 use crate::metafile::MetafileError;
@@ -20,6 +20,7 @@ use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::transfer::ReceiveError;
 
+use arrival::fetch;
 use hooks::{hooks, late, missed};
 
 pub use hooks::LateError;
@@ -347,29 +348,6 @@ fn conflict(_: &Conflict) -> Verdict {
         Kind::Conflict,
         "an artifact is never replaced: commit and build anew, or pass --if-exists keep to accept what stands there",
     )
-}
-
-fn fetch(error: &FetchError) -> Verdict {
-    match error {
-        FetchError::Unresolved { .. } => advised(
-            Kind::NotFound,
-            "`metalogic show` lists what is; a later build may have published it: --fresh looks again",
-        ),
-        FetchError::Gone { .. } => {
-            advised(Kind::NotFound, "--fresh looks for it elsewhere; somebody removed it from the store")
-        }
-        FetchError::Mismatch { .. } => advised(
-            Kind::Integrity,
-            "nothing was written: these are not the bytes that were published. Find out who changed them, and build anew",
-        ),
-        FetchError::CaseTwice { .. } => advised(Kind::Usage, "fetch them one at a time with --as"),
-        FetchError::NoDirectory(_) => advised(Kind::Conflict, "name another directory with -o, or one file with --as"),
-        FetchError::Occupied(_) => {
-            advised(Kind::Conflict, "name another target with -o or --as (`--as -` is standard output)")
-        }
-        FetchError::Target { source, .. } => local(source),
-        FetchError::Store { source, .. } => store(source),
-    }
 }
 
 fn doctor(error: &DoctorError) -> Verdict {

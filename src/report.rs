@@ -129,9 +129,9 @@ impl Observer for Report {
                 let outcome = if *written { "written" } else { "not written by this run" };
                 self.say(Verbosity::Verbose, &format!("    {outcome}"));
             }
-            Event::Started { transfer, size, .. } => self.draw(|bars| bars.start(*transfer, *size)),
-            Event::Moved { transfer, bytes, .. } => self.draw(|bars| bars.advance(*transfer, *bytes)),
-            Event::Finished { transfer, .. } => self.draw(|bars| bars.finish(*transfer)),
+            Event::Started { transfer, size } => self.draw(|bars| bars.start(*transfer, *size)),
+            Event::Moved { transfer, bytes } => self.draw(|bars| bars.advance(*transfer, *bytes)),
+            Event::Finished { transfer } => self.draw(|bars| bars.finish(*transfer)),
             Event::Stored { name, size, present: false } => {
                 self.log(&format!("published {name} ({})", indicatif::BinaryBytes(*size)));
             }
