@@ -3,7 +3,9 @@
 mod arrival;
 mod hooks;
 mod kind;
+mod parameters;
 mod registry;
+mod shelf;
 mod store;
 
 use std::error::Error;
@@ -25,7 +27,9 @@ use hooks::{hooks, late, missed};
 
 pub use hooks::LateError;
 pub use kind::Kind;
+use parameters::parameters;
 use registry::{edit, registry, share};
+use shelf::shelf;
 use store::store;
 
 /// Holds one failure as it is told.
@@ -147,6 +151,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, late))
         .or_else(|| of(error, |error: &std::io::Error| local(error)))
         .or_else(|| of(error, missed))
+        .or_else(|| of(error, shelf))
         .or_else(|| of(error, ended))
 }
 
