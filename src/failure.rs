@@ -6,6 +6,7 @@ mod kind;
 mod parameters;
 mod registry;
 mod release;
+mod shelf;
 mod store;
 
 use std::error::Error;
@@ -29,7 +30,8 @@ pub use hooks::LateError;
 pub use kind::Kind;
 use parameters::parameters;
 use registry::{edit, registry, share};
-use release::{download, shelf, stage};
+use release::{download, stage};
+use shelf::shelf;
 use store::store;
 
 /// Holds one failure as it is told.

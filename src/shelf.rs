@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use crate::artifact::NameError;
 use crate::files::Measured;
+use crate::organisation::OrganisationError;
 use crate::parameters::ParameterError;
 use crate::race::TimeIsUp;
 use crate::release::{Release, ReleaseError};
@@ -134,6 +135,26 @@ pub enum ShelfError {
         /// Where it was looked for.
         place: String,
     },
+    /// Nobody can say whether this version is staged to whoever may not list what is.
+    #[error("{name} {version} is not staged in {place}, as far as can be seen")]
+    Hidden {
+        /// The name.
+        name: ReleaseName,
+        /// The version.
+        version: Version,
+        /// Where it was looked for.
+        place: String,
+        /// What the store says.
+        source: StoreError,
+    },
+    /// What was set as latest is a pre-release, which no release of ours ever is.
+    #[error("{what} says {version}, which is a pre-release")]
+    LatestIsPre {
+        /// What says it.
+        what: String,
+        /// What it says.
+        version: Version,
+    },
     /// The version is staged with other build metadata, which makes it no other version.
     #[error("{name} {version} is staged as {stands} in {place}: build metadata makes no other version")]
     OtherBuild {
@@ -178,6 +199,47 @@ pub enum ShelfError {
         /// What is wrong with it.
         source: ReleaseError,
     },
+    /// There is no configuration of an organisation.
+    #[error("no parameter {parameter} with the organisation's configuration in {places}")]
+    NoConfiguration {
+        /// The parameter's name.
+        parameter: String,
+        /// Where it was looked for.
+        places: String,
+    },
+    /// The configuration of the organisation is none.
+    #[error("the configuration in the parameter {parameter} in {place} is of no use")]
+    Configuration {
+        /// The parameter's name.
+        parameter: String,
+        /// Where it is.
+        place: String,
+        /// What is wrong with it.
+        source: OrganisationError,
+    },
+    /// The parameter is not there that holds the bucket's name.
+    #[error("no parameter {parameter} with the bucket's name in {place}")]
+    NoBucket {
+        /// The parameter's name.
+        parameter: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// A key of metadata is one that says something of its own.
+    #[error("the metadata key {0} is not free to use")]
+    Reserved(String),
+    /// Some regions do not have the release that others have.
+    #[error("{name} {version} is not staged everywhere: {}", regions(staged, failed))]
+    Partly {
+        /// The name.
+        name: ReleaseName,
+        /// The version.
+        version: Version,
+        /// Where it is staged.
+        staged: Vec<String>,
+        /// Where it is not, and why.
+        failed: Vec<(String, ShelfError)>,
+    },
     /// A parameter or an object says what it cannot say.
     #[error("{what} is {value}: {problem}")]
     Value {
@@ -197,6 +259,14 @@ pub enum ShelfError {
         version: Version,
         /// Why.
         source: ReceiveError,
+    },
+    /// Bytes that go from one store to another by this machine could not be kept here.
+    #[error("{what} could not be kept in a local file on its way")]
+    Local {
+        /// The object.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// A region does not answer, so that nobody can say whether something is there.
     #[error("{region} does not answer")]
@@ -230,4 +300,23 @@ impl ShelfError {
     pub fn raced(name: &ReleaseName, up: TimeIsUp) -> Self {
         Self::Raced { name: name.clone(), races: up.races, waited: up.waited }
     }
+}
+
+/// Says how staging ended in each of several regions.
+fn regions(staged: &[String], failed: &[(String, ShelfError)]) -> String {
+    let failures = failed.iter().map(|(region, error)| format!("{region} failed: {}", chain(error)));
+    let done = staged.iter().map(|region| format!("{region} has it"));
+    failures.chain(done).collect::<Vec<_>>().join("; ")
+}
+
+/// Returns an error and its causes in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for cause in std::iter::successors(Some(error), |error| error.source()) {
+        let said = cause.to_string();
+        if words.last() != Some(&said) {
+            words.push(said);
+        }
+    }
+    words.join(": ")
 }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 
 use super::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag, Upload, is_near,
-    source,
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag, Upload,
+    is_near, source,
 };
 use crate::address::Commit;
 use crate::metalogic::Listing;
@@ -166,6 +166,14 @@ impl Store for MemoryStore {
         }
         shelf.place(key, stored.bytes, stored.attributes);
         Ok(())
+    }
+
+    async fn source(&self, _: &Key) -> Result<Option<Source>, StoreError> {
+        Ok(None)
+    }
+
+    async fn copy_from(&self, _: &Source, _: &Key, _: Attributes) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {

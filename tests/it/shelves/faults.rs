@@ -10,7 +10,7 @@ use bytes::Bytes;
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Store, StoreError, Tag,
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Source, Store, StoreError, Tag,
 };
 
 /// Says at which operation to fail, and remembers all of them.
@@ -107,6 +107,12 @@ impl Store for Faulty {
     }
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
         self.pass(format!("copy {from} {to}"), self.inner.copy(from, to)).await
+    }
+    async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {
+        self.pass(format!("source {key}"), self.inner.source(key)).await
+    }
+    async fn copy_from(&self, source: &Source, to: &Key, also: Attributes) -> Result<bool, StoreError> {
+        self.pass(format!("copy {} {to}", source.object), self.inner.copy_from(source, to, also)).await
     }
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.pass(format!("delete {key}"), self.inner.delete(key)).await
