@@ -39,6 +39,7 @@ mod metalogic;
 #[cfg(unix)]
 mod moto;
 mod names;
+mod parameters;
 mod policies;
 mod processes;
 mod readme;

@@ -5,17 +5,22 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use metalogic::aws::Reach;
 use serde_json::{Value, json};
 
 use super::python::{python, script};
+use crate::fake::{ACCESS_KEY, SECRET_KEY};
 use crate::sandbox::Sandbox;
+
+/// The region where nothing else is said.
+pub const REGION: &str = "us-east-1";
 
 /// moto takes any; these are what requests are signed with.
 const SETTINGS: [(&str, &str); 4] = [
-    ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-    ("AWS_SECRET_ACCESS_KEY", "not-much-of-a-secret"),
-    ("AWS_REGION", "us-east-1"),
-    ("AWS_DEFAULT_REGION", "us-east-1"),
+    ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+    ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+    ("AWS_REGION", REGION),
+    ("AWS_DEFAULT_REGION", REGION),
 ];
 
 /// A running moto. It and boto3 end when their standard input does, which is when this process ends, however it does.
@@ -74,10 +79,15 @@ impl Moto {
         Self { endpoint, python, boto, _server: server }
     }
 
-    /// Has boto3's client do something, and returns its answer or its error.
+    /// Has boto3's client of S3 do something, and returns its answer or its error.
     pub fn try_boto(&self, operation: &str, arguments: Value) -> Result<Value, String> {
+        self.try_boto_in(REGION, "s3", operation, arguments)
+    }
+
+    /// Has boto3's client of a service in a region do something, and returns its answer or its error.
+    pub fn try_boto_in(&self, region: &str, service: &str, operation: &str, arguments: Value) -> Result<Value, String> {
         let mut boto = self.boto.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(boto.stdin, "{}", json!([operation, arguments])).unwrap();
+        writeln!(boto.stdin, "{}", json!([region, service, operation, arguments])).unwrap();
         let mut answer: Value = serde_json::from_str(&boto.hear()).unwrap();
         match answer["error"].as_str() {
             Some(error) => Err(error.to_owned()),
@@ -85,7 +95,13 @@ impl Moto {
         }
     }
 
-    /// Has boto3's client do something, which must be done.
+    /// Has boto3's client of a service in a region do something, which must be done.
+    pub fn boto_in(&self, region: &str, service: &str, operation: &str, arguments: Value) -> Value {
+        let done = self.try_boto_in(region, service, operation, arguments);
+        done.unwrap_or_else(|error| panic!("{operation}: {error}"))
+    }
+
+    /// Has boto3's client of S3 do something, which must be done.
     pub fn boto(&self, operation: &str, arguments: Value) -> Value {
         self.try_boto(operation, arguments).unwrap_or_else(|error| panic!("{operation}: {error}"))
     }
@@ -97,6 +113,16 @@ impl Moto {
         let output = command.current_dir(sandbox.path("")).args(["-m", "awscli"]).args(arguments).output().unwrap();
         assert!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
+    }
+
+    /// Returns how moto is reached without asking the settings of this machine.
+    pub fn told(&self) -> Reach {
+        Reach {
+            endpoint: self.endpoint.clone(),
+            region: REGION.to_owned(),
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+        }
     }
 
     /// Gives a command of the sandbox's what it takes to reach moto.
