@@ -7,6 +7,7 @@ import json
 import sys
 
 import boto3
+import requests
 
 
 @functools.cache
@@ -26,7 +27,11 @@ def told(value):
 for line in sys.stdin:
     region, service, operation, arguments = json.loads(line)
     try:
-        answer = {"answer": getattr(client(service, region), operation)(**arguments)}
+        if service == "moto-api":
+            requests.post(f"{sys.argv[1]}/moto-api/{operation}", data=arguments).raise_for_status()
+            answer = {"answer": None}
+        else:
+            answer = {"answer": getattr(client(service, region), operation)(**arguments)}
     except Exception as error:  # Whatever it is, the test that asked is told.
         answer = {"error": repr(error)}
     print(json.dumps(answer, default=told), flush=True)

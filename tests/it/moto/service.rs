@@ -68,6 +68,27 @@ impl Moto {
         Some(MOTO.get_or_init(|| Self::start(python)))
     }
 
+    /// Starts one that nobody else has. It heeds rights as soon as it is told to.
+    pub fn alone() -> Option<Self> {
+        python().map(Self::start)
+    }
+
+    /// Makes somebody who may do what a policy's statements say, and returns how they reach this moto.
+    pub fn user(&self, name: &str, statements: Value) -> Reach {
+        let document = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        let iam = |operation, arguments| self.boto_in(REGION, "iam", operation, arguments);
+        iam("create_user", json!({"UserName": name}));
+        iam("put_user_policy", json!({"UserName": name, "PolicyName": "rights", "PolicyDocument": document}));
+        let key = &iam("create_access_key", json!({"UserName": name}))["AccessKey"];
+        let text = |field: &str| key[field].as_str().unwrap().to_owned();
+        Reach { access_key: text("AccessKeyId"), secret_key: text("SecretAccessKey"), ..self.told() }
+    }
+
+    /// Has nobody do anything from now on without a right to it.
+    pub fn heed_rights(&self) {
+        self.boto_in(REGION, "moto-api", "reset-auth", json!("0"));
+    }
+
     fn start(python: &'static Path) -> Self {
         // Without a home no profile of this machine counts.
         let start = |name, arguments: &[&str]| {

@@ -77,6 +77,59 @@ async fn each_region_has_parameters_of_its_own_which_others_read_and_set() {
     assert_eq!(here.get("/app/latest").await.unwrap().as_deref(), Some("3.0.0"));
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_are_heeded_by_what_is_done_and_to_what() {
+    use metalogic::store::s3::S3Store;
+    use metalogic::store::{Attributes, Condition, Content, Key, Store, StoreError};
+    let Some(moto) = crate::moto::service::Moto::alone() else { return };
+    let arn = |name: &str| format!("arn:aws:ssm:us-east-1:123456789012:parameter{name}");
+    let reader = moto.user(
+        "reader",
+        serde_json::json!([{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arn("/startifact")}]),
+    );
+    let stager = moto.user(
+        "stager",
+        serde_json::json!([
+            {"Effect": "Allow", "Action": "ssm:PutParameter", "Resource": arn("/org/*")},
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::shelf"},
+            {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::shelf/team of 2026/*"},
+        ]),
+    );
+    moto.boto("create_bucket", serde_json::json!({"Bucket": "shelf"}));
+    let put = serde_json::json!({"Name": "/startifact", "Value": "{}", "Type": "String"});
+    moto.boto_in("us-east-1", "ssm", "put_parameter", put);
+    moto.heed_rights();
+    let of = |reach: &Reach| Common::reached(Duration::from_secs(20), reach.clone());
+    let (reads, sets) = (SsmParameters::new(None, &of(&reader)), SsmParameters::new(None, &of(&stager)));
+    assert_eq!(reads.get("/startifact").await.unwrap().as_deref(), Some("{}"));
+    sets.put("/org/app/latest", "1.0.0").await.unwrap();
+    for (refused, right) in [
+        (reads.get("/org/app/latest").await.map(drop), "GetParameter"),
+        (reads.put("/startifact", "{\"a\":1}").await, "PutParameter"),
+        (sets.get("/org/app/latest").await.map(drop), "GetParameter"),
+        (sets.put("/startifact", "{}").await, "PutParameter"),
+    ] {
+        let failure = failure(refused.unwrap_err());
+        assert_eq!(failure.kind, Kind::AccessDenied, "{failure:?}");
+        assert!(failure.causes[0].contains(&format!("is not authorized to perform: ssm:{right} ")), "{failure:?}");
+    }
+    let store =
+        |reach: &Reach, prefix| S3Store::new("shelf", prefix, None, metalogic::registry::Terms::default(), &of(reach));
+    let key = Key::Data("app_1.0".parse().unwrap(), "1.0.0-rc.1+build.5".parse().unwrap());
+    let write = async |store: S3Store| {
+        store.put(&key, Content::Bytes("x".into()), Attributes::default(), &Condition::Absent).await.map(drop)
+    };
+    write(store(&stager, "team of 2026")).await.unwrap();
+    assert_eq!(
+        store(&stager, "").keys(&metalogic::store::Prefix::Releases("app_1.0".parse().unwrap())).await.unwrap(),
+        Vec::<String>::new()
+    );
+    let denied = |result: Result<(), StoreError>| matches!(result, Err(StoreError::AccessDenied { .. }));
+    assert!(denied(write(store(&stager, "other")).await) && denied(write(store(&reader, "team of 2026")).await));
+    assert!(denied(store(&stager, "team of 2026").get(&key, 10).await.map(drop)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_asked_is_no_more_than_the_article_grants() {
     let (server, parameters) = in_turn(&[(200, FOUND), (200, PUT)]).await;
