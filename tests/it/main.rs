@@ -50,4 +50,5 @@ mod rewritten;
 mod s3;
 mod sandbox;
 mod sharing;
+mod startifact;
 mod stubs;
