@@ -46,6 +46,12 @@ impl MemoryStore {
         self.shelf().place(key.to_owned(), bytes.into(), Attributes::default());
     }
 
+    /// Returns every object by its key below the root, as a program that knows nothing of this one sees them.
+    #[must_use]
+    pub fn objects(&self) -> BTreeMap<String, Bytes> {
+        self.shelf().objects.iter().map(|(key, stored)| (key.clone(), stored.bytes.clone())).collect()
+    }
+
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -55,5 +55,6 @@ mod sandbox;
 mod sharing;
 mod shelves;
 mod staging;
+mod startifact;
 mod stubs;
 mod versions;
