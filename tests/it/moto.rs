@@ -2,6 +2,7 @@
 
 pub mod python;
 pub mod service;
+mod startifact;
 
 use std::process::Command;
 
