@@ -1,6 +1,7 @@
 //! The settings of the AWS CLI, as an account heeds them: each in a process of its own, whose environment has nothing of this machine's.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use metalogic::account::Account;
 use metalogic::config::{Config, Environment, Flags};
@@ -75,6 +76,21 @@ fn found(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Value {
 
 fn signed<'v>(variables: &[(&'v str, &'v str)]) -> Vec<(&'v str, &'v str)> {
     [&KEYS[..], variables].concat()
+}
+
+#[test]
+fn what_an_account_has_is_made_once_for_each_region() {
+    let account = Config::new(Flags::default(), Environment::default()).unwrap().account();
+    let (here, there) = (region(REGION), region("eu-west-1"));
+    let parameters = |place| account.parameters(place);
+    let bucket = |name, place| account.bucket(name, place);
+    assert!(Arc::ptr_eq(&parameters(Some(&here)), &parameters(Some(&here))));
+    assert!(Arc::ptr_eq(&bucket("a", None), &bucket("a", None)));
+    assert!(!Arc::ptr_eq(&parameters(Some(&here)), &parameters(Some(&there))));
+    assert!(!Arc::ptr_eq(&parameters(Some(&here)), &parameters(None)));
+    assert!(!Arc::ptr_eq(&bucket("a", None), &bucket("a", Some(&here))));
+    assert!(!Arc::ptr_eq(&bucket("a", None), &bucket("b", None)));
+    assert_eq!((bucket("a", None).root().as_str(), parameters(Some(&here)).place().as_str()), ("s3://a", REGION));
 }
 
 #[tokio::test(flavor = "multi_thread")]
