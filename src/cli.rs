@@ -11,6 +11,7 @@ mod publish;
 mod registry;
 mod resolve;
 mod session;
+mod setup;
 mod show;
 mod stub;
 
@@ -96,6 +97,7 @@ enum Command {
     Show(show::Arguments),
     Fetch(fetch::Arguments),
     Registry(registry::Arguments),
+    Setup(setup::Arguments),
     Hooks(hooks::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
@@ -215,6 +217,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Show(arguments) => show::run(session, &arguments).await,
         Command::Fetch(arguments) => fetch::run(session, arguments).await,
         Command::Registry(arguments) => registry::run(session, &arguments).await,
+        Command::Setup(arguments) => setup::run(session, &arguments).await,
         Command::Hooks(arguments) => hooks::run(session, &arguments).await,
         Command::Doctor(arguments) => doctor::run(session, &arguments).await,
         Command::Completions(arguments) => completions::run(session, &arguments),

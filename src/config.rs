@@ -1,6 +1,7 @@
 //! What a run is told by its flags, the environment, git's configuration and the registry file: the only reader of the environment.
 
 mod ci;
+mod organisation;
 mod registry_file;
 mod registry_home;
 mod settings;

@@ -3,6 +3,7 @@
 mod hooks;
 mod kind;
 mod registry;
+mod setup;
 mod store;
 
 use std::error::Error;
@@ -25,6 +26,7 @@ use hooks::{hooks, late, missed};
 pub use hooks::LateError;
 pub use kind::Kind;
 use registry::{edit, registry, share};
+use setup::{answer, setup};
 use store::store;
 
 /// Holds one failure as it is told.
@@ -146,6 +148,8 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, late))
         .or_else(|| of(error, |error: &std::io::Error| local(error)))
         .or_else(|| of(error, missed))
+        .or_else(|| of(error, setup))
+        .or_else(|| of(error, answer))
         .or_else(|| of(error, ended))
 }
 

@@ -1,6 +1,7 @@
 //! What is needed of a place that keeps named texts and knows no conditions: the Parameter Store of Systems Manager.
 
 pub mod memory;
+pub mod name;
 #[cfg(feature = "aws-sdk-ssm")]
 pub mod ssm;
 

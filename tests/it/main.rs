@@ -48,5 +48,6 @@ mod repositories;
 mod rewritten;
 mod s3;
 mod sandbox;
+mod setup;
 mod sharing;
 mod stubs;
