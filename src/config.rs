@@ -1,5 +1,6 @@
 //! What a run is told by its flags, the environment, git's configuration and the registry file: the only reader of the environment.
 
+mod account;
 mod ci;
 mod organisation;
 mod registry_file;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::address::Commit;
 use crate::ancestry::{Ancestry, NoHistory};
+use crate::aws::Common;
 use crate::git::{self, GitError, Repository};
 use crate::location::{Location, LocationError};
 use crate::registry::{ProjectName, REGISTRY_FILE, RegistryError};
@@ -114,6 +116,7 @@ pub struct Config {
     environment: Environment,
     directory: PathBuf,
     limits: Limits,
+    aws: Common,
     repository: OnceLock<Option<Arc<Repository>>>,
     /// The registries in buckets that were read, by URL.
     read: Mutex<HashMap<String, registry_file::File>>,
@@ -134,7 +137,8 @@ impl Config {
             jobs: flags.jobs.or(environment.parsed(JOBS.variable, jobs)?).unwrap_or(default.jobs),
             timeout: flags.timeout.or(environment.parsed(TIMEOUT.variable, duration)?).unwrap_or(default.timeout),
         };
-        Ok(Self { flags, environment, directory, limits, repository: OnceLock::new(), read: Mutex::default() })
+        let (aws, repository) = (Common::new(limits.timeout), OnceLock::new());
+        Ok(Self { flags, environment, directory, limits, aws, repository, read: Mutex::default() })
     }
 
     /// Enters the directory that `-C` or its variable names, as if the program had been started there.

@@ -2,6 +2,7 @@
 
 mod hooks;
 mod kind;
+mod parameters;
 mod registry;
 mod setup;
 mod store;
@@ -25,6 +26,7 @@ use hooks::{hooks, late, missed};
 
 pub use hooks::LateError;
 pub use kind::Kind;
+use parameters::parameters;
 use registry::{edit, registry, share};
 use setup::{answer, setup};
 use store::store;
@@ -130,6 +132,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, registry))
         .or_else(|| of(error, git))
         .or_else(|| of(error, store))
+        .or_else(|| of(error, parameters))
         .or_else(|| of(error, ancestry))
         .or_else(|| of(error, metafile))
         .or_else(|| of(error, resolve))

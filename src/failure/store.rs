@@ -19,7 +19,7 @@ pub(super) fn store(error: &StoreError) -> Verdict {
     }
 }
 
-fn denied(denial: Denial) -> &'static str {
+pub(super) fn denied(denial: Denial) -> &'static str {
     match denial {
         Denial::Plain => "whoever keeps the store can grant it; --store names another one",
         Denial::Listing => "whoever keeps the bucket can grant s3:ListBucket on it; --store names another one",
@@ -41,7 +41,7 @@ fn denied(denial: Denial) -> &'static str {
     }
 }
 
-fn out(outage: Outage) -> &'static str {
+pub(super) fn out(outage: Outage) -> &'static str {
     match outage {
         Outage::Plain => "run it again when the store answers: nothing is lost",
         Outage::Throttled => "run it again later, or ask less at once with a lower --jobs: nothing is lost",
@@ -55,7 +55,7 @@ fn out(outage: Outage) -> &'static str {
     }
 }
 
-fn set(setting: Setting) -> &'static str {
+pub(super) fn set(setting: Setting) -> &'static str {
     match setting {
         Setting::Value => "correct or unset it: the names and what they mean are the AWS CLI's",
         Setting::Credentials => {
@@ -68,6 +68,7 @@ fn set(setting: Setting) -> &'static str {
         Setting::Provider => "mend what should give them: `aws sts get-caller-identity` tries it alone",
         Setting::Bucket => "correct --store, METALOGIC_STORE or what else names it, or make the bucket",
         Setting::Region => "set AWS_REGION, or the profile's region, to the one that the bucket is in",
+        Setting::NoRegion => "set AWS_REGION, or `region` in the profile",
         Setting::Endpoint => {
             "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL must be the URL of the S3 service itself: https or http, host and port"
         }
