@@ -137,7 +137,11 @@ fn show(session: &Session, setup: &Setup, standing: &mut Standing) -> anyhow::Re
     // Only what is malformed cannot be begun with.
     setup.begin(standing, false)?;
     let Found::Whole(organisation) = &standing.found else {
-        return Err(SetupError::Nothing { parameter: setup.parameter().to_owned(), place: standing.regions().join(", ") }.into());
+        return Err(SetupError::Nothing {
+            parameter: setup.parameter().to_owned(),
+            place: standing.regions().join(", "),
+        }
+        .into());
     };
     let place = setup.name(standing.place.as_ref());
     let outcome = Outcome {
@@ -178,7 +182,13 @@ fn is_saved(plan: &Plan) -> bool {
 }
 
 /// Saves what was planned, unless it is a dry run, and tells what came of it.
-async fn finish(session: &Session, setup: &Setup, standing: &Standing, mut plan: Plan, dry_run: bool) -> anyhow::Result<()> {
+async fn finish(
+    session: &Session,
+    setup: &Setup,
+    standing: &Standing,
+    mut plan: Plan,
+    dry_run: bool,
+) -> anyhow::Result<()> {
     let (parameter, all) =
         (setup.parameter(), plan.targets.iter().map(|target| target.name.clone()).collect::<Vec<_>>());
     if dry_run {
