@@ -8,6 +8,7 @@ mod draft;
 use std::sync::Arc;
 
 use futures::future::join_all;
+use serde_json::Value;
 
 use crate::account::Account;
 use crate::location::Location;
@@ -90,6 +91,8 @@ pub struct Plan {
     pub organisation: Organisation,
     /// Where it is to stand.
     pub targets: Vec<Target>,
+    /// The keys that the configuration has otherwise than the one that is there, each with what it is there.
+    pub changes: Vec<(String, Value)>,
     /// Where one stood that nobody will read any more.
     pub left: Vec<Region>,
 }
@@ -291,7 +294,11 @@ impl Setup {
         };
         let targets = join_all(targets).await.into_iter().map(target).collect();
         let left = Self::left(standing, &places, &organisation);
-        Plan { organisation, targets, left }
+        let changes = match &standing.found {
+            Found::Whole(former) => draft::changes(former, &organisation),
+            Found::Nothing | Found::Unfinished(_) | Found::Malformed { .. } => Vec::new(),
+        };
+        Plan { organisation, targets, changes, left }
     }
 
     /// Returns the regions that had a released configuration and are listed no more.

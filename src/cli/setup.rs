@@ -29,7 +29,7 @@ const TRIAL: Duration = Duration::from_secs(10);
 ///
 /// Asks for what Startifact's shared configuration says, shows the whole, and saves it where all machines of the organisation read it: in the
 /// parameter /startifact of Systems Manager, or the one that STARTIFACT_PARAMETER names, in the account and region that the settings of the
-/// AWS tools say. A configuration that is there keeps its kind and every key that nobody asks for. Questions that flags answer are not asked.
+/// AWS tools say, or in the regions that STARTIFACT_REGIONS lists. A configuration that is there keeps its kind and every key that nobody asks for. Questions that flags answer are not asked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The parameter that holds the bucket's name [default: /artifacts-bucket]
@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     force: bool,
     /// Print the configuration that is there
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["yes", "force", "dry_run", "regions", "bucket_parameter", "bucket_parameter_region", "bucket_region", "key_prefix", "parameter_region", "parameter_prefix"])]
     show: bool,
     /// Print what would be saved, and save nothing
     #[arg(short = 'n', long)]
@@ -106,6 +106,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         let dialogue = Dialogue::new(session, &setup, &standing);
         let draft = dialogue.answered(draft, &arguments.given()).await?;
         let plan = setup.plan(&standing, draft.finished()).await;
+        session.report.ask("\n");
         warn_of(session, &plan);
         if !arguments.dry_run && !is_saved(&plan) {
             dialogue.confirm(&plan).await?;
@@ -169,7 +170,16 @@ async fn doubt(session: &Session, setup: &Setup, standing: &Standing, organisati
     }
 }
 
+/// Tells what a plan changes, and what may surprise in that.
 fn warn_of(session: &Session, plan: &Plan) {
+    for (key, was) in &plan.changes {
+        session.report.log(&format!("{key} was {was}"));
+    }
+    if !plan.changes.is_empty() {
+        session.report.warning(
+            "releases that were staged before are looked for in the new place: those that stay behind are not found",
+        );
+    }
     for target in &plan.targets {
         if let Some(error) = target.unknown() {
             session.report.warning(&format!("nothing will be saved in {}: {}", target.name, told(error)));

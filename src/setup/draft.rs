@@ -51,7 +51,7 @@ pub enum AnswerError {
     #[error("at least one region belongs here, as eu-north-1 or eu-north-1,eu-west-2")]
     NoRegion,
     /// What it makes of a name is no parameter's name.
-    #[error("the latest version of app would be recorded in {parameter}, and {source}")]
+    #[error("the latest version of app would be recorded in {parameter}")]
     Latest {
         /// The parameter that would result.
         parameter: String,
@@ -250,6 +250,19 @@ pub fn kind(organisation: &Organisation) -> &'static str {
 #[must_use]
 pub fn example() -> ReleaseName {
     "app".parse().expect("because it is a release's name")
+}
+
+/// Returns the keys that a configuration has otherwise than a former one, each with what it was.
+pub(super) fn changes(former: &Organisation, now: &Organisation) -> Vec<(String, Value)> {
+    let keys = |organisation: &Organisation| match serde_json::from_str(&organisation.to_text()) {
+        Ok(Value::Object(keys)) => keys,
+        Ok(_) | Err(_) => serde_json::Map::new(),
+    };
+    let now = keys(now);
+    let mut changes: Vec<(String, Value)> =
+        keys(former).into_iter().filter(|(key, was)| now.get(key) != Some(was)).collect();
+    changes.retain(|(key, _)| !RECORDED.contains(&key.as_str()));
+    changes
 }
 
 /// Says whether two configurations say the same; which answers are recorded does not count.

@@ -314,7 +314,8 @@ fn an_answer_is_taken_or_refused_and_a_refused_one_changes_nothing() {
     for (draft, question, text, problem) in refused {
         let mut changed = draft.clone();
         let error: AnswerError = changed.set(question, text).unwrap_err();
-        assert!(error.to_string().contains(problem), "{text}: {error}");
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert!(format!("{error}: {source}").contains(problem), "{text}: {error}: {source}");
         assert_eq!(changed, *draft);
     }
 }
@@ -411,8 +412,13 @@ fn what_is_there_is_shown_and_where_there_is_nothing_that_is_told() {
     let ran = run(&store, &variables, &["--show"]);
     assert!(ran.code == Some(0) && ran.stdout.starts_with("/other in eu-north-1\n"), "{ran}");
     assert!(ran.stdout.contains("described") && ran.stdout.contains("/app/latest"), "{ran}");
+    let ran = run(&store, &variables, &["--show", "--json"]);
+    let object: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&object["configuration"], &object["written"]), (&described(), &json!(false)), "{ran}");
     store.set(REGION, "/other", "garbage");
-    for arguments in [&["--show"][..], &["--yes"]] {
+    let ran = run(&store, &variables, &["--show", "--force"]);
+    assert_eq!(ran.code, Some(2), "{ran}");
+    for arguments in [&["--show"][..], &["--yes"], &["--dry-run"]] {
         let ran = run(&store, &variables, arguments);
         assert!(ran.code == Some(12) && ran.stderr.contains("--force"), "{ran}");
     }

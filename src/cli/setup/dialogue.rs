@@ -7,8 +7,8 @@ use crate::setup::SetupError;
 use crate::setup::{AnswerError, Draft, Question};
 use crate::setup::{Setup, Standing, example};
 
-use super::shown::{lines, object};
-use super::{doubt, terminal};
+use super::shown::{examples, object};
+use super::{doubt, terminal, told};
 
 /// What empties an answer that has a default.
 const NOTHING: &str = "-";
@@ -105,9 +105,9 @@ impl<'a> Dialogue<'a> {
         let targets: Vec<&str> =
             plan.targets.iter().filter(|target| !target.same).map(|target| target.name.as_str()).collect();
         self.say(&format!(
-            "\nQuestion {of} of {of}: save it?\n    {text}\n\n{}\n    \
+            "\nQuestion {of} of {of}: save it?\n    {text}\n{}\n    \
              It will be saved as {} in {}, and counts from then on for the whole organisation.\n",
-            lines(organisation),
+            examples(organisation),
             self.setup.parameter(),
             targets.join(", ")
         ));
@@ -138,12 +138,18 @@ impl<'a> Dialogue<'a> {
     }
 
     async fn line(&self, prompt: &str, at: (usize, usize)) -> anyhow::Result<String> {
-        let line = terminal::line(&self.session.report, prompt).await?;
-        Ok(line.ok_or(SetupError::Stopped { at: at.0, of: at.1 })?)
+        loop {
+            let line = terminal::line(&self.session.report, prompt).await?;
+            let line = line.ok_or(SetupError::Stopped { at: at.0, of: at.1 })?;
+            match String::from_utf8(line) {
+                Ok(text) => return Ok(text.trim().to_owned()),
+                Err(_) => self.say("    that cannot be: it is not UTF-8\n"),
+            }
+        }
     }
 
     fn refuse(&self, error: &AnswerError) {
-        self.say(&format!("    that cannot be: {error}\n"));
+        self.say(&format!("    that cannot be: {}\n", told(error)));
     }
 
     fn say(&self, text: &str) {

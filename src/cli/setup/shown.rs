@@ -73,7 +73,7 @@ impl<'a> Outcome<'a> {
 }
 
 /// Returns what a configuration says and what follows from it, a line each.
-pub(super) fn lines(organisation: &Organisation) -> String {
+fn lines(organisation: &Organisation) -> String {
     let own = "that of the configuration";
     let region = |region: &Option<Region>| region.as_ref().map_or_else(|| own.to_owned(), ToString::to_string);
     let or_none = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
@@ -94,9 +94,19 @@ pub(super) fn lines(organisation: &Organisation) -> String {
         }
     }
     rows.push(("parameter prefix", or_none(&organisation.parameter_prefix)));
-    rows.push(("app 1.0.0", format!("is the object {}", object(organisation))));
-    rows.push(("latest of app", format!("is in the parameter {}", organisation.latest_parameter(&example()))));
     rows.extend(organisation.rest.iter().map(|(key, value)| (key.as_str(), value.to_string())));
+    table(rows) + &examples(organisation)
+}
+
+/// Returns what follows from a configuration, a line each.
+pub(super) fn examples(organisation: &Organisation) -> String {
+    table(vec![
+        ("app 1.0.0", format!("is the object {}", object(organisation))),
+        ("latest of app", format!("is in the parameter {}", organisation.latest_parameter(&example()))),
+    ])
+}
+
+fn table(rows: Vec<(&str, String)>) -> String {
     rows.into_iter().map(|(key, value)| format!("    {key:<18}{value}\n")).collect()
 }
 

@@ -23,7 +23,7 @@ impl Drop for Open<'_> {
 /// Asks on one line, and waits for the next that is typed; none where the input ends.
 ///
 /// It is read by a thread that nobody waits for: whoever interrupts the run is not held up by it.
-pub(super) async fn line(report: &Report, prompt: &str) -> std::io::Result<Option<String>> {
+pub(super) async fn line(report: &Report, prompt: &str) -> std::io::Result<Option<Vec<u8>>> {
     report.ask(prompt);
     let mut open = Open(Some(report));
     let (tell, told) = oneshot::channel();
@@ -40,5 +40,5 @@ pub(super) async fn line(report: &Report, prompt: &str) -> std::io::Result<Optio
     if line.is_none() {
         report.ask("\n");
     }
-    Ok(line.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
+    Ok(line)
 }

@@ -263,6 +263,9 @@ fn an_update_shows_what_is_there_and_a_dash_empties_it() {
     person.agrees(&PROMPTS[..3]);
     person.answers(PROMPTS[3], "");
     assert_eq!(person.sees("]: "), "eu-west-2");
+    person.sees(PROMPTS[4]);
+    (&person.terminal).write_all(b"caf\xe9/\n").unwrap();
+    person.sees("not UTF-8");
     person.answers(PROMPTS[4], "-");
     assert_eq!(person.sees("]: "), "old/");
     person.answers(PROMPTS[5], "");
@@ -271,6 +274,10 @@ fn an_update_shows_what_is_there_and_a_dash_empties_it() {
     person.answers(PROMPTS[7], "y");
     let (_, shown, code, store) = person.ends();
     assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        shown.contains("bucket_key_prefix was \"old/\"") && shown.contains("warning: releases that were staged before"),
+        "{shown}"
+    );
     let mut expected = described();
     expected["bucket_region"] = json!("eu-west-2");
     expected["else"] = json!(7);
