@@ -2,11 +2,11 @@
 
 mod account;
 mod ci;
-mod organisation;
 mod registry_file;
 mod registry_home;
 mod settings;
 mod stores;
+mod versions;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,7 @@ pub use registry_file::Found;
 pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
 use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, TIMEOUT};
 pub use stores::StorePlace;
+pub use versions::{DEFAULT_PARAMETER, PARAMETER, REGIONS};
 
 /// Says why a run cannot be set up.
 #[derive(Debug, thiserror::Error)]

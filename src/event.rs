@@ -53,8 +53,6 @@ pub enum Event {
     Started {
         /// Which kind of move.
         transfer: Transfer,
-        /// The artifact.
-        name: Name,
         /// Its size in bytes.
         size: u64,
     },
@@ -62,8 +60,6 @@ pub enum Event {
     Moved {
         /// Which kind of move.
         transfer: Transfer,
-        /// The artifact.
-        name: Name,
         /// How many more bytes.
         bytes: u64,
     },
@@ -71,8 +67,6 @@ pub enum Event {
     Finished {
         /// Which kind of move.
         transfer: Transfer,
-        /// The artifact.
-        name: Name,
     },
     /// An artifact was stored.
     Stored {

@@ -1,9 +1,11 @@
 //! What a failure is to whoever meets it: a kind with its exit code, a message, and what to do next. The only place that decides it.
 
+mod arrival;
 mod hooks;
 mod kind;
 mod parameters;
 mod registry;
+mod release;
 mod setup;
 mod store;
 
@@ -12,7 +14,6 @@ use std::error::Error;
 use crate::ancestry::AncestryError;
 use crate::config::ConfigError;
 use crate::doctor::DoctorError;
-use crate::fetch::FetchError;
 use crate::files::MeasureError;
 use crate::git::GitError;
 use crate::metafile::MetafileError;
@@ -22,13 +23,15 @@ use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::transfer::ReceiveError;
 
+use arrival::fetch;
 use hooks::{hooks, late, missed};
 
 pub use hooks::LateError;
 pub use kind::Kind;
 use parameters::parameters;
 use registry::{edit, registry, share};
-use setup::{answer, setup};
+use release::{download, shelf, stage};
+use setup::{answer, parameter_name, setup};
 use store::store;
 
 /// Holds one failure as it is told.
@@ -142,6 +145,9 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, publish))
         .or_else(|| of(error, conflict))
         .or_else(|| of(error, fetch))
+        .or_else(|| of(error, stage))
+        .or_else(|| of(error, shelf))
+        .or_else(|| of(error, download))
         .or_else(|| of(error, share))
         .or_else(|| of(error, edit))
         .or_else(|| of(error, hooks))
@@ -153,6 +159,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, missed))
         .or_else(|| of(error, setup))
         .or_else(|| of(error, answer))
+        .or_else(|| of(error, parameter_name))
         .or_else(|| of(error, ended))
 }
 
@@ -339,13 +346,20 @@ fn refusal(error: &Refusal) -> Verdict {
             "move the name from `retired` to `artifacts` in artifacts.toml if it is built again",
         ),
         Refusal::Twice { .. } => advised(Kind::Usage, rename),
-        Refusal::File(MeasureError::Missing(_)) => advised(Kind::NotFound, "check the path: nothing was published"),
-        Refusal::File(MeasureError::Directory(_)) => advised(Kind::Usage, "pack it first, for example with tar or zip"),
-        Refusal::File(MeasureError::NotAFile(_)) => advised(Kind::Usage, "write it to a file first"),
-        Refusal::File(MeasureError::Changed(_)) => {
-            advised(Kind::Integrity, "publish when the build has finished writing: nothing was published")
+        Refusal::File(source) => measured(source, "nothing was published"),
+    }
+}
+
+/// Judges what is wrong with a local file that was to go into the store.
+fn measured(error: &MeasureError, outcome: &str) -> Verdict {
+    match error {
+        MeasureError::Missing(_) => advised(Kind::NotFound, format!("check the path: {outcome}")),
+        MeasureError::Directory(_) => advised(Kind::Usage, "pack it first, for example with tar or zip"),
+        MeasureError::NotAFile(_) => advised(Kind::Usage, "write it to a file first"),
+        MeasureError::Changed(_) => {
+            advised(Kind::Integrity, format!("do it again when the build has finished writing: {outcome}"))
         }
-        Refusal::File(MeasureError::Unreadable { source, .. }) => local(source),
+        MeasureError::Unreadable { source, .. } => local(source),
     }
 }
 
@@ -354,29 +368,6 @@ fn conflict(_: &Conflict) -> Verdict {
         Kind::Conflict,
         "an artifact is never replaced: commit and build anew, or pass --if-exists keep to accept what stands there",
     )
-}
-
-fn fetch(error: &FetchError) -> Verdict {
-    match error {
-        FetchError::Unresolved { .. } => advised(
-            Kind::NotFound,
-            "`metalogic show` lists what is; a later build may have published it: --fresh looks again",
-        ),
-        FetchError::Gone { .. } => {
-            advised(Kind::NotFound, "--fresh looks for it elsewhere; somebody removed it from the store")
-        }
-        FetchError::Mismatch { .. } => advised(
-            Kind::Integrity,
-            "nothing was written: these are not the bytes that were published. Find out who changed them, and build anew",
-        ),
-        FetchError::CaseTwice { .. } => advised(Kind::Usage, "fetch them one at a time with --as"),
-        FetchError::NoDirectory(_) => advised(Kind::Conflict, "name another directory with -o, or one file with --as"),
-        FetchError::Occupied(_) => {
-            advised(Kind::Conflict, "name another target with -o or --as (`--as -` is standard output)")
-        }
-        FetchError::Target { source, .. } => local(source),
-        FetchError::Store { source, .. } => store(source),
-    }
 }
 
 fn doctor(error: &DoctorError) -> Verdict {

@@ -4,30 +4,19 @@
 //! size and digest is held against the bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use futures::stream::{self, StreamExt};
 
 use crate::address::Commit;
+use crate::arrival::{self, Arrival, ArrivalError, Arrived};
 use crate::artifact::{Digest, Name};
-use crate::event::{Event, Transfer};
-use crate::files::{self, Occupant, Temporary};
+use crate::event::Event;
 use crate::metafile::{Metafile, Record};
-use crate::store::{Key, StoreError};
-use crate::transfer::{self, ReceiveError};
+use crate::store::Key;
 use crate::world::World;
 
-/// Says where artifacts go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// Into this directory, each under its own name.
-    Directory(PathBuf),
-    /// The one artifact to this file.
-    File(PathBuf),
-    /// The one artifact to standard output.
-    StandardOutput,
-}
+pub use crate::arrival::Destination;
 
 /// Says what became of one artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,18 +56,6 @@ pub enum FetchError {
         /// The commit whose address should hold it.
         commit: Commit,
     },
-    /// The bytes are not those that were recorded.
-    #[error("{name} at the address of {commit} has {found}, and {expected} is recorded")]
-    Mismatch {
-        /// The artifact.
-        name: Name,
-        /// The commit whose address holds it.
-        commit: Commit,
-        /// What the bytes have: a size or a digest.
-        found: String,
-        /// What was recorded.
-        expected: String,
-    },
     /// Two names differ only in case, so that one file could be both.
     #[error("{one} and {other} differ only in case and cannot lie in one directory")]
     CaseTwice {
@@ -87,28 +64,9 @@ pub enum FetchError {
         /// The second name.
         other: Name,
     },
-    /// Something that is not a regular file is in the target's place.
-    #[error("{} is not a regular file and is not replaced", .0.display())]
-    Occupied(PathBuf),
-    /// Something that is not a directory is in the output directory's place.
-    #[error("{} is not a directory", .0.display())]
-    NoDirectory(PathBuf),
-    /// The local file cannot be written.
-    #[error("{} cannot be written", path.display())]
-    Target {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The store does not do what it was asked.
-    #[error("{name} could not be fetched")]
-    Store {
-        /// The artifact.
-        name: Name,
-        /// Why.
-        source: StoreError,
-    },
+    /// The artifact did not arrive.
+    #[error(transparent)]
+    Arrival(#[from] ArrivalError),
 }
 
 /// Fetches the artifacts of these names, or all that the metafile resolves when there are none.
@@ -128,13 +86,7 @@ pub async fn fetch(
     if let Destination::Directory(directory) = destination {
         apart(wanted.keys())?;
         if !dry_run {
-            let taken =
-                |error: &io::Error| matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory);
-            let failed = |source: io::Error| {
-                let path = directory.clone();
-                vec![if taken(&source) { FetchError::NoDirectory(path) } else { FetchError::Target { path, source } }]
-            };
-            files::make_directory(directory).map_err(failed)?;
+            arrival::make_directory(directory).map_err(|error| vec![error.into()])?;
         }
     }
     let fetch = |(name, commit): (Name, Commit)| {
@@ -204,14 +156,32 @@ impl Fetching<'_> {
             Destination::File(file) => Some(file.clone()),
             Destination::StandardOutput => None,
         };
+        let Record { size, sha256, mode, .. } = self.record;
+        let arrival = Arrival {
+            store: self.world.store,
+            key: Key::Artifact(self.commit, self.name.clone()),
+            what: format!("{} at the address of {}", self.name, self.commit),
+            observer: self.world.observer,
+            size,
+            sha256,
+            mode,
+        };
         let present = match &target {
-            Some(target) => self.has_same_bytes(target).await?,
+            Some(target) => arrival.is_at(target).await?,
             None => false,
         };
         if present || dry_run {
-            return Ok(self.told(target, self.record.size, self.record.sha256, present, present));
+            return Ok(self.told(target, size, sha256, present, present));
         }
-        self.receive(target).await
+        let Arrived { size, sha256, verified } =
+            arrival.receive(target.as_deref()).await.map_err(|error| match error {
+                ArrivalError::Gone { .. } => FetchError::Gone { name: self.name.clone(), commit: self.commit },
+                other => other.into(),
+            })?;
+        if !verified {
+            self.world.observer.observe(&Event::Unverified { name: self.name.clone(), commit: self.commit });
+        }
+        Ok(self.told(target, Some(size), Some(sha256), verified, false))
     }
 
     fn told(
@@ -223,65 +193,5 @@ impl Fetching<'_> {
         present: bool,
     ) -> Fetched {
         Fetched { name: self.name.clone(), commit: self.commit, target, size, sha256, verified, present }
-    }
-
-    /// Says whether a target has the recorded bytes already. What is not a regular file is never replaced, but for a symbolic link.
-    async fn has_same_bytes(&self, target: &Path) -> Result<bool, FetchError> {
-        let failed = |source| FetchError::Target { path: target.to_owned(), source };
-        let size = match files::occupant(target).map_err(failed)? {
-            Occupant::Nothing => return Ok(false),
-            Occupant::Other => return Err(FetchError::Occupied(target.to_owned())),
-            Occupant::File(size) => size,
-        };
-        let Some(recorded) = self.record.sha256 else { return Ok(false) };
-        if self.record.size.is_some_and(|recorded| recorded != size) {
-            return Ok(false);
-        }
-        // A target that cannot be read can still be replaced.
-        Ok(files::digest_of_file(target.to_owned()).await.is_ok_and(|digest| digest == recorded))
-    }
-
-    /// Receives the bytes under a temporary name beside the target, verifies them, and gives them the target's name.
-    async fn receive(&self, target: Option<PathBuf>) -> Result<Fetched, FetchError> {
-        let store = |source| FetchError::Store { name: self.name.clone(), source };
-        let opened = self.world.store.open(&Key::Artifact(self.commit, self.name.clone()), None).await;
-        let Some((object, body)) = opened.map_err(store)? else {
-            return Err(FetchError::Gone { name: self.name.clone(), commit: self.commit });
-        };
-        let place = target.clone().unwrap_or_else(|| PathBuf::from("-"));
-        let failed = |source| FetchError::Target { path: place.clone(), source };
-        let mode = self.record.mode.or(object.attributes.mode);
-        let temporary = Temporary::new(target.as_deref(), mode).map_err(failed)?;
-
-        let (transfer, name) = (Transfer::Download, self.name.clone());
-        self.world.observer.observe(&Event::Started { transfer, name: name.clone(), size: object.size });
-        let to = temporary.writer().map_err(failed)?;
-        let received = transfer::receive(body, to, transfer::told(self.world.observer, transfer, &name)).await;
-        self.world.observer.observe(&Event::Finished { transfer, name });
-        let (size, sha256) = received.map_err(|error| match error {
-            ReceiveError::Store(source) => store(source),
-            ReceiveError::Io(source) => failed(source),
-        })?;
-
-        let expected = self.record.sha256.or(object.attributes.sha256);
-        let bytes = |size: u64| format!("{size} bytes");
-        self.hold(size == self.record.size.unwrap_or(object.size), bytes(size), || {
-            bytes(self.record.size.unwrap_or(object.size))
-        })?;
-        self.hold(expected.is_none_or(|digest| digest == sha256), format!("the SHA-256 {sha256}"), || {
-            expected.map_or_else(String::new, |digest| format!("the SHA-256 {digest}"))
-        })?;
-        if expected.is_none() {
-            self.world.observer.observe(&Event::Unverified { name: self.name.clone(), commit: self.commit });
-        }
-        files::blocking(move || temporary.keep()).await.map_err(failed)?;
-        Ok(self.told(target, Some(size), Some(sha256), expected.is_some(), false))
-    }
-
-    fn hold(&self, holds: bool, found: String, expected: impl FnOnce() -> String) -> Result<(), FetchError> {
-        if holds {
-            return Ok(());
-        }
-        Err(FetchError::Mismatch { name: self.name.clone(), commit: self.commit, found, expected: expected() })
     }
 }

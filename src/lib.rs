@@ -39,12 +39,16 @@ pub mod race;
 pub mod stored;
 pub mod transfer;
 pub mod world;
-// Floor 7, the walk along history; what hooks leave behind; where releases stand.
+// Floor 7, objects on their way in and out; the walk along history; what hooks leave behind.
+pub mod arrival;
 pub mod journal;
-pub mod shelf;
+pub mod putting;
 pub mod walk;
-// Floor 8, flows: one use case each.
+// Floor 8, where releases stand.
+pub mod shelf;
+// Floor 9, flows: one use case each.
 pub mod doctor;
+pub mod download;
 pub mod fetch;
 pub mod hooks;
 pub mod missed;
@@ -53,13 +57,14 @@ pub mod rewritten;
 pub mod setup;
 pub mod share;
 pub mod show;
+pub mod stage;
 pub mod stub;
-// Floor 9, the flow that ends in another.
+// Floor 10, the flow that ends in another.
 pub mod publish;
-// Floor 10, edge: settings in, log and errors out.
+// Floor 11, edge: settings in, log and errors out.
 pub mod config;
 pub mod report;
-// Floor 11, what a failure is.
+// Floor 12, what a failure is.
 pub mod failure;
-// Floor 12, the command line.
+// Floor 13, the command line.
 pub mod cli;

@@ -1,7 +1,6 @@
 //! Publishing: artifacts first, each created once, then the metafile that names them.
 
 mod item;
-mod putting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,17 +10,17 @@ use futures::stream::{self, StreamExt};
 use crate::address::Commit;
 use crate::artifact::{Digest, Name};
 use crate::catalog::Catalog;
-use crate::event::{Event, Observer, Transfer};
-use crate::files::{self, MeasureError, Measured};
+use crate::event::{Event, Observer};
+use crate::files::{MeasureError, Measured};
 use crate::metafile::Record;
 use crate::metalogic::Keep;
+use crate::putting::{Outcome, PutError, Putting};
 use crate::resolve::{self, Answer, Question, ResolveError};
-use crate::store::StoreError;
+use crate::store::{Key, StoreError};
 use crate::transfer::{self, ReceiveError};
 use crate::world::World;
 
 pub use item::{Item, Refusal, refusals};
-use putting::{Outcome, Putting};
 
 /// Says why publishing failed.
 #[derive(Debug, thiserror::Error)]
@@ -112,10 +111,16 @@ pub async fn publish(
     };
     let stands = |name: &Name| listing.as_ref().is_some_and(|listing| listing.artifacts.contains_key(name));
     let put = |(item, measured): (&Item, Measured)| {
-        let putting =
-            Putting { store: world.store, observer: world.observer.clone(), commit, item: item.clone(), measured };
-        let listed = stands(&item.name);
-        async move { putting.put(listed, dry_run).await.map(|outcome| (putting.item.name, measured, outcome)) }
+        let (name, listed) = (item.name.clone(), stands(&item.name));
+        let (key, path) = (Key::Artifact(commit, name.clone()), item.path.clone());
+        let putting = Putting { store: world.store, observer: world.observer, key, path, measured };
+        async move {
+            let failed = |error| match error {
+                PutError::Put(source) => PublishError::Put { name: name.clone(), source },
+                PutError::Compare(source) => PublishError::Compare { name: name.clone(), source },
+            };
+            putting.put(listed, dry_run).await.map_err(failed).map(|outcome| (name.clone(), measured, outcome))
+        }
     };
     let puts = stream::iter(items.iter().zip(measured)).map(put).buffer_unordered(world.limits.jobs);
     let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
@@ -159,16 +164,7 @@ pub async fn publish(
 /// Hashes every file, as many at once as there are processors, in the order given.
 async fn measure_all(observer: &Arc<dyn Observer>, items: &[Item]) -> Result<Vec<Measured>, Vec<PublishError>> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let measure = |item: &Item| {
-        let (name, path, observer) = (item.name.clone(), item.path.clone(), observer.clone());
-        async move {
-            let size = files::inspect(&path)?.len();
-            observer.observe(&Event::Started { transfer: Transfer::Hash, name: name.clone(), size });
-            let measured = files::measure(path, transfer::told(&observer, Transfer::Hash, &name)).await;
-            observer.observe(&Event::Finished { transfer: Transfer::Hash, name });
-            measured
-        }
-    };
+    let measure = |item: &Item| transfer::measure(observer, item.path.clone());
     let results: Vec<Result<Measured, MeasureError>> =
         stream::iter(items).map(measure).buffered(processors).collect().await;
     let mut measured = Vec::new();

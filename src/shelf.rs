@@ -4,15 +4,17 @@ pub mod startifact;
 pub mod store;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::artifact::NameError;
+use crate::files::Measured;
 use crate::parameters::ParameterError;
 use crate::race::TimeIsUp;
 use crate::release::{Release, ReleaseError};
-use crate::store::{Key, Store, StoreError, Upload};
+use crate::store::{Key, Store, StoreError};
 use crate::transfer::ReceiveError;
 use crate::version::{ReleaseName, Version};
 
@@ -43,7 +45,7 @@ pub trait Shelf: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`ShelfError::Conflict`] and [`ShelfError::OtherBuild`] where another release stands under this version.
-    async fn stage(&self, release: &Release, content: &Content, dry_run: bool) -> Result<Staged, ShelfError>;
+    async fn stage(&self, staging: &Staging, dry_run: bool) -> Result<Staged, ShelfError>;
 }
 
 /// Holds a release that was found, and where its bytes are.
@@ -57,11 +59,28 @@ pub struct Found {
     pub key: Key,
 }
 
+/// Holds what is to be staged.
+#[derive(Debug, Clone)]
+pub struct Staging {
+    /// What is to be recorded of it.
+    pub release: Release,
+    /// Whether somebody asked for the file name that the record has. One that nobody asked for, since it is only what the file happened to
+    /// be called, makes no other release where another name stands or none.
+    pub named: bool,
+    /// Where its bytes are.
+    pub content: Content,
+}
+
 /// Says what a release's bytes are staged from.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// From a local file.
-    File(Upload),
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What it was when it was hashed.
+        measured: Measured,
+    },
     /// From an object of a store, which a build published: it is named or copied there, and never read here.
     Object {
         /// The store.

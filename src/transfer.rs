@@ -1,14 +1,15 @@
 //! Objects on the move into local files, never whole in memory.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::StreamExt;
 
-use crate::artifact::{Digest, Hasher, Name};
+use crate::artifact::{Digest, Hasher, Mode};
 use crate::event::{Event, Observer, Transfer};
-use crate::files::{self, blocking};
-use crate::store::{Body, Progress, StoreError};
+use crate::files::{self, MeasureError, Measured, blocking};
+use crate::store::{Body, Key, Progress, Store, StoreError};
 
 /// Says why an object's bytes did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +54,36 @@ pub async fn receive<W: Write + Send + 'static>(
     }
 }
 
+/// Returns the digest of an object, the one that its writer recorded, else that of its bytes; and its mode. None where there is no object.
+///
+/// # Errors
+/// [`ReceiveError`].
+pub async fn digest(store: &dyn Store, key: &Key) -> Result<Option<(Digest, Option<Mode>)>, ReceiveError> {
+    let Some(object) = store.head(key).await? else { return Ok(None) };
+    let mode = object.attributes.mode;
+    if let Some(recorded) = object.attributes.sha256 {
+        return Ok(Some((recorded, mode)));
+    }
+    let Some((_, body)) = store.open(key, None).await? else { return Ok(None) };
+    let (_, digest) = receive(body, io::sink(), Arc::new(|_| ())).await?;
+    Ok(Some((digest, mode)))
+}
+
+/// Hashes a local file, and tells an observer how far it is.
+///
+/// # Errors
+/// [`MeasureError`].
+pub async fn measure(observer: &Arc<dyn Observer>, path: PathBuf) -> Result<Measured, MeasureError> {
+    let size = files::inspect(&path)?.len();
+    observer.observe(&Event::Started { transfer: Transfer::Hash, size });
+    let measured = files::measure(path, told(observer, Transfer::Hash)).await;
+    observer.observe(&Event::Finished { transfer: Transfer::Hash });
+    measured
+}
+
 /// Returns what tells an observer of bytes that move.
 #[must_use]
-pub fn told(observer: &Arc<dyn Observer>, transfer: Transfer, name: &Name) -> Progress {
-    let (observer, name) = (observer.clone(), name.clone());
-    Arc::new(move |bytes| observer.observe(&Event::Moved { transfer, name: name.clone(), bytes }))
+pub fn told(observer: &Arc<dyn Observer>, transfer: Transfer) -> Progress {
+    let observer = observer.clone();
+    Arc::new(move |bytes| observer.observe(&Event::Moved { transfer, bytes }))
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::cli::session::{Session, conclude};
-use crate::config::ConfigError;
+use crate::config::DEFAULT_PARAMETER;
 use crate::failure::UsageError;
 use crate::organisation::Organisation;
+use crate::parameters::name;
 use crate::setup::Found;
 use crate::setup::Plan;
 use crate::setup::Question;
@@ -89,7 +90,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     if !asks && !arguments.yes && !arguments.show && !arguments.dry_run {
         return Err(nobody_to_ask(session.json).into());
     }
-    let setup = open(session)?;
+    let setup = open(session).await?;
     let mut standing = setup.look().await?;
     standing.away.iter().for_each(|error| session.report.warning(&told(error)));
     if arguments.show {
@@ -122,9 +123,18 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
 }
 
 /// Opens what the set-up works on.
-fn open(session: &Session) -> Result<Setup, ConfigError> {
+async fn open(session: &Session) -> anyhow::Result<Setup> {
     let config = &session.config;
-    Ok(Setup::new(config.account(), config.organisation_parameter()?, config.organisation_regions()?))
+    // Outside a repository there may be no store, and then no registry in it that names a parameter.
+    let store = config.store().await.ok().map(|(store, _)| store);
+    let parameter = match session.parameter(store.as_deref()).await? {
+        Some((parameter, said)) => {
+            name::check(&parameter).with_context(|| format!("{said} names the parameter {parameter:?}"))?;
+            parameter
+        }
+        None => DEFAULT_PARAMETER.to_owned(),
+    };
+    Ok(Setup::new(config.account(), parameter, config.versions_regions()?))
 }
 
 fn nobody_to_ask(json: bool) -> UsageError {

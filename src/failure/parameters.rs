@@ -9,9 +9,10 @@ pub(super) fn parameters(error: &ParameterError) -> Verdict {
         ParameterError::AccessDenied { name, denial, .. } => advised(Kind::AccessDenied, denied(*denial, name)),
         ParameterError::Configuration { setting, .. } => advised(Kind::Configuration, set(*setting)),
         ParameterError::Unavailable { outage, .. } => advised(Kind::Unavailable, out(*outage)),
-        ParameterError::Absent { .. } => {
-            advised(Kind::Configuration, "install it as it comes: `cargo install metalogic` leaves no feature out")
-        }
+        ParameterError::Absent { .. } => advised(
+            Kind::Configuration,
+            "install the program as it comes: the feature is on unless somebody turns it off",
+        ),
         ParameterError::Other { .. } => plain(Kind::Other),
     }
 }

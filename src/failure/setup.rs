@@ -2,6 +2,7 @@
 
 use super::parameters::parameters;
 use super::{Kind, Verdict, advised, plain};
+use crate::parameters::name::ParameterNameError;
 use crate::setup::{AnswerError, SetupError};
 
 pub(super) fn setup(error: &SetupError) -> Verdict {
@@ -22,6 +23,14 @@ pub(super) fn setup(error: &SetupError) -> Verdict {
         SetupError::Stopped { .. } => plain(Kind::Other),
         SetupError::Parameters(source) => parameters(source),
     }
+}
+
+/// Judges a parameter's name where a setting says it.
+pub(super) fn parameter_name(_: &ParameterNameError) -> Verdict {
+    advised(
+        Kind::Configuration,
+        "correct what names it: STARTIFACT_PARAMETER, or [versions] parameter in the registry file",
+    )
 }
 
 pub(super) fn answer(_: &AnswerError) -> Verdict {

@@ -50,4 +50,7 @@ mod s3;
 mod sandbox;
 mod setup;
 mod sharing;
+mod shelves;
+mod staging;
 mod stubs;
+mod versions;

@@ -1,0 +1,170 @@
+//! One object on its way out of a store: verified before it has its name.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::artifact::{Digest, Mode};
+use crate::event::{Event, Observer, Transfer};
+use crate::files::{self, Occupant, Temporary};
+use crate::store::{Key, Store, StoreError};
+use crate::transfer::{self, ReceiveError};
+
+/// Says where what arrives goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Into this directory, each under its own name.
+    Directory(PathBuf),
+    /// The one object to this file.
+    File(PathBuf),
+    /// The one object to standard output.
+    StandardOutput,
+}
+
+/// Holds one object on its way to a local file.
+pub struct Arrival<'a> {
+    /// The store that it comes from.
+    pub store: &'a dyn Store,
+    /// Its key there.
+    pub key: Key,
+    /// What messages call it.
+    pub what: String,
+    /// Who is told of bytes that move.
+    pub observer: &'a Arc<dyn Observer>,
+    /// The size in bytes that is recorded elsewhere than beside the object.
+    pub size: Option<u64>,
+    /// The digest that is.
+    pub sha256: Option<Digest>,
+    /// The mode that is.
+    pub mode: Option<Mode>,
+}
+
+/// Says what arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    /// How many bytes.
+    pub size: u64,
+    /// Their digest.
+    pub sha256: Digest,
+    /// Whether a recorded digest confirmed them.
+    pub verified: bool,
+}
+
+/// Says why an object did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrivalError {
+    /// It is not there.
+    #[error("{what} is not there")]
+    Gone {
+        /// What it is called.
+        what: String,
+    },
+    /// The bytes are not those that were recorded.
+    #[error("{what} has {found}, and {expected} is recorded")]
+    Mismatch {
+        /// What it is called.
+        what: String,
+        /// What the bytes have: a size or a digest.
+        found: String,
+        /// What was recorded.
+        expected: String,
+    },
+    /// Something that is not a regular file is in the target's place.
+    #[error("{} is not a regular file and is not replaced", .0.display())]
+    Occupied(PathBuf),
+    /// Something that is not a directory is in the output directory's place.
+    #[error("{} is not a directory", .0.display())]
+    NoDirectory(PathBuf),
+    /// The local file cannot be written.
+    #[error("{} cannot be written", path.display())]
+    Target {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store does not do what it was asked.
+    #[error("{what} could not be fetched")]
+    Store {
+        /// What it is called.
+        what: String,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+/// Makes the directory that files go to, with all that lead to it, where it is absent.
+///
+/// # Errors
+/// [`ArrivalError::NoDirectory`] and [`ArrivalError::Target`].
+pub fn make_directory(directory: &Path) -> Result<(), ArrivalError> {
+    let taken = |error: &io::Error| matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory);
+    files::make_directory(directory).map_err(|source| {
+        let path = directory.to_owned();
+        if taken(&source) { ArrivalError::NoDirectory(path) } else { ArrivalError::Target { path, source } }
+    })
+}
+
+impl Arrival<'_> {
+    /// Says whether a target has the recorded bytes already. What is not a regular file is never replaced, but for a symbolic link.
+    ///
+    /// # Errors
+    /// [`ArrivalError::Occupied`] and [`ArrivalError::Target`].
+    pub async fn is_at(&self, target: &Path) -> Result<bool, ArrivalError> {
+        let failed = |source| ArrivalError::Target { path: target.to_owned(), source };
+        let size = match files::occupant(target).map_err(failed)? {
+            Occupant::Nothing => return Ok(false),
+            Occupant::Other => return Err(ArrivalError::Occupied(target.to_owned())),
+            Occupant::File(size) => size,
+        };
+        let Some(recorded) = self.sha256 else { return Ok(false) };
+        if self.size.is_some_and(|recorded| recorded != size) {
+            return Ok(false);
+        }
+        // A target that cannot be read can still be replaced.
+        Ok(files::digest_of_file(target.to_owned()).await.is_ok_and(|digest| digest == recorded))
+    }
+
+    /// Receives the bytes under a temporary name beside the target, verifies them, and gives them the target's name; without a target
+    /// they go to standard output.
+    ///
+    /// # Errors
+    /// [`ArrivalError`]; then nothing has the target's name that had not before.
+    pub async fn receive(&self, target: Option<&Path>) -> Result<Arrived, ArrivalError> {
+        let store = |source| ArrivalError::Store { what: self.what.clone(), source };
+        let Some((object, body)) = self.store.open(&self.key, None).await.map_err(store)? else {
+            return Err(ArrivalError::Gone { what: self.what.clone() });
+        };
+        let place = target.map_or_else(|| PathBuf::from("-"), Path::to_owned);
+        let failed = |source| ArrivalError::Target { path: place.clone(), source };
+        let temporary = Temporary::new(target, self.mode.or(object.attributes.mode)).map_err(failed)?;
+
+        let transfer = Transfer::Download;
+        self.observer.observe(&Event::Started { transfer, size: object.size });
+        let to = temporary.writer().map_err(failed)?;
+        let received = transfer::receive(body, to, transfer::told(self.observer, transfer)).await;
+        self.observer.observe(&Event::Finished { transfer });
+        let (size, sha256) = received.map_err(|error| match error {
+            ReceiveError::Store(source) => store(source),
+            ReceiveError::Io(source) => failed(source),
+        })?;
+
+        let bytes = |size: u64| format!("{size} bytes");
+        let expected = self.size.unwrap_or(object.size);
+        self.hold(size == expected, bytes(size), || bytes(expected))?;
+        let digest = |digest: Digest| format!("the SHA-256 {digest}");
+        let expected = self.sha256.or(object.attributes.sha256);
+        self.hold(expected.is_none_or(|expected| expected == sha256), digest(sha256), || {
+            expected.map(digest).unwrap_or_default()
+        })?;
+        files::blocking(move || temporary.keep()).await.map_err(failed)?;
+        Ok(Arrived { size, sha256, verified: expected.is_some() })
+    }
+
+    fn hold(&self, holds: bool, found: String, expected: impl FnOnce() -> String) -> Result<(), ArrivalError> {
+        if holds {
+            return Ok(());
+        }
+        Err(ArrivalError::Mismatch { what: self.what.clone(), found, expected: expected() })
+    }
+}

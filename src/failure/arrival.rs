@@ -1,0 +1,37 @@
+//! What it is to whoever fetches that something does not arrive.
+
+use super::{Kind, Verdict, advised, local, store};
+use crate::arrival::ArrivalError;
+use crate::fetch::FetchError;
+
+pub(super) fn fetch(error: &FetchError) -> Verdict {
+    match error {
+        FetchError::Unresolved { .. } => advised(
+            Kind::NotFound,
+            "`metalogic show` lists what is; a later build may have published it: --fresh looks again",
+        ),
+        FetchError::Gone { .. } => {
+            advised(Kind::NotFound, "--fresh looks for it elsewhere; somebody removed it from the store")
+        }
+        FetchError::CaseTwice { .. } => advised(Kind::Usage, "fetch them one at a time with --as"),
+        FetchError::Arrival(source) => arrival(source),
+    }
+}
+
+pub(super) fn arrival(error: &ArrivalError) -> Verdict {
+    match error {
+        ArrivalError::Gone { .. } => advised(Kind::NotFound, "somebody removed it from the store"),
+        ArrivalError::Mismatch { .. } => advised(
+            Kind::Integrity,
+            "nothing was written: these are not the bytes that were published. Find out who changed them, and build anew",
+        ),
+        ArrivalError::NoDirectory(_) => {
+            advised(Kind::Conflict, "name another directory with -o, or one file with --as")
+        }
+        ArrivalError::Occupied(_) => {
+            advised(Kind::Conflict, "name another target with -o or --as (`--as -` is standard output)")
+        }
+        ArrivalError::Target { source, .. } => local(source),
+        ArrivalError::Store { source, .. } => store(source),
+    }
+}
