@@ -11,6 +11,8 @@
     missing_docs,
     unreachable_pub
 )]
+// What only the Parameter Store is tested with.
+#![cfg_attr(not(feature = "aws-sdk-ssm"), allow(dead_code))]
 
 mod alike;
 mod architecture;
@@ -39,6 +41,7 @@ mod metalogic;
 #[cfg(unix)]
 mod moto;
 mod names;
+mod parameters;
 mod policies;
 mod processes;
 mod readme;
