@@ -14,6 +14,7 @@ mod publish;
 mod registry;
 mod resolve;
 mod session;
+mod setup;
 mod shelf;
 mod show;
 mod stage;
@@ -107,6 +108,7 @@ enum Command {
     Info(info::Arguments),
     Download(download::Arguments),
     Registry(registry::Arguments),
+    Setup(setup::Arguments),
     Hooks(hooks::Arguments),
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
@@ -231,6 +233,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Info(arguments) => info::run(session, &arguments).await,
         Command::Download(arguments) => download::run(session, &arguments).await,
         Command::Registry(arguments) => registry::run(session, &arguments).await,
+        Command::Setup(arguments) => setup::run(session, &arguments).await,
         Command::Hooks(arguments) => hooks::run(session, &arguments).await,
         Command::Doctor(arguments) => doctor::run(session, &arguments).await,
         Command::Completions(arguments) => completions::run(session, &arguments),

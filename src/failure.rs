@@ -6,6 +6,7 @@ mod kind;
 mod parameters;
 mod registry;
 mod release;
+mod setup;
 mod shelf;
 mod store;
 
@@ -31,6 +32,7 @@ pub use kind::Kind;
 use parameters::parameters;
 use registry::{edit, registry, share};
 use release::{download, stage};
+use setup::{answer, parameter_name, setup};
 use shelf::shelf;
 use store::store;
 
@@ -157,6 +159,9 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, late))
         .or_else(|| of(error, |error: &std::io::Error| local(error)))
         .or_else(|| of(error, missed))
+        .or_else(|| of(error, setup))
+        .or_else(|| of(error, answer))
+        .or_else(|| of(error, parameter_name))
         .or_else(|| of(error, ended))
 }
 

@@ -54,6 +54,7 @@ pub mod hooks;
 pub mod missed;
 pub mod resolve;
 pub mod rewritten;
+pub mod setup;
 pub mod share;
 pub mod show;
 pub mod stage;

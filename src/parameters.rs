@@ -2,6 +2,7 @@
 
 pub mod absent;
 pub mod memory;
+pub mod name;
 #[cfg(feature = "aws-sdk-ssm")]
 pub mod ssm;
 

@@ -80,14 +80,20 @@ impl Report {
         self.say(Verbosity::Silent, &text);
     }
 
+    /// Writes what belongs to a question, as it stands: whoever is asked has to see it, whatever the verbosity.
+    pub fn ask(&self, text: &str) {
+        self.write(text);
+    }
+
     fn say(&self, from: Verbosity, text: &str) {
-        if self.verbosity < from {
-            return;
+        if self.verbosity >= from {
+            self.write(&format!("{text}\n"));
         }
-        // Nobody can be told that standard error is closed.
-        let line = format!("{text}\n");
-        // In one piece, so that lines of processes that share a terminal stay whole.
-        let write = || drop(anstream::stderr().lock().write_all(line.as_bytes()));
+    }
+
+    fn write(&self, text: &str) {
+        // In one piece, so that lines of processes that share a terminal stay whole. Nobody can be told that standard error is closed.
+        let write = || drop(anstream::stderr().lock().write_all(text.as_bytes()));
         match &self.bars {
             Some(bars) => bars.lock().unwrap_or_else(PoisonError::into_inner).all.suspend(write),
             None => write(),

@@ -45,7 +45,7 @@ impl Session {
     }
 
     /// Returns the parameter that says where releases stand. Whoever may not read the registry in a store cannot know of one there.
-    async fn parameter(&self, store: Option<&dyn Store>) -> Result<Option<(String, String)>, ConfigError> {
+    pub(crate) async fn parameter(&self, store: Option<&dyn Store>) -> Result<Option<(String, String)>, ConfigError> {
         let found = self.config.versions_parameter(store).await;
         let denied = |source: &(dyn std::error::Error + Send + Sync + 'static)| {
             matches!(source.downcast_ref(), Some(StoreError::AccessDenied { .. }))

@@ -19,8 +19,8 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
             advised(Kind::NotFound, format!("`metalogic versions {name}` lists those that are"))
         }
         ShelfError::Hidden { .. } => advised(
-            Kind::NotFound,
-            "check the version; who may not list the bucket (s3:ListBucket) is not told what is missing from what is forbidden",
+            Kind::AccessDenied,
+            "check the version, then the right to read (s3:GetObject): only who may list (s3:ListBucket) is told what is missing from what is forbidden",
         ),
         ShelfError::OtherBuild { staging: false, stands, .. } => {
             advised(Kind::NotFound, format!("ask for {} or {stands}", stands.bare()))

@@ -3,6 +3,7 @@
 
 pub mod answers;
 pub mod authority;
+pub mod parameters;
 pub mod proxy;
 mod service;
 mod shelf;

@@ -52,6 +52,7 @@ mod repositories;
 mod rewritten;
 mod s3;
 mod sandbox;
+mod setup;
 mod sharing;
 mod shelves;
 mod staging;

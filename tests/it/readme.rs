@@ -10,6 +10,7 @@ use metalogic::failure::Kind;
 use metalogic::metafile::Metafile;
 use metalogic::registry::Registry;
 
+use crate::fake::parameters::ParameterStore;
 use crate::sandbox::Sandbox;
 
 fn readme() -> String {
@@ -134,6 +135,7 @@ fn the_table_of_commands_is_the_commands() {
 fn the_table_of_objects_is_the_keys_of_the_objects() {
     let sandbox = Sandbox::with_repository();
     sandbox.write("app.zip", "the app");
+    let parameters = ParameterStore::start();
     fn asked(command: &str) -> Vec<&str> {
         match command {
             "publish" => vec!["publish", "../app.zip"],
@@ -144,13 +146,17 @@ fn the_table_of_objects_is_the_keys_of_the_objects() {
             "init" => vec!["init", "--dry-run"],
             "registry add" => vec!["registry", "add", "new.zip"],
             "registry push" => vec!["registry", "push", "--store", "../shared"],
+            "setup" => vec!["setup", "--dry-run"],
             "completions" => vec!["completions", "bash"],
             plain => plain.split(' ').collect(),
         }
     }
     for row in table(&readme(), "| command | its object |") {
         let arguments = [&["--json"], asked(&row[0]).as_slice()].concat();
-        let object: serde_json::Value = serde_json::from_str(&sandbox.done(&arguments)).unwrap();
+        let output = parameters.reach(&mut sandbox.command("repo", &arguments)).output().unwrap();
+        let ran = sandbox.ran(&row[0], &output);
+        assert_eq!(ran.code, Some(0), "{ran}");
+        let object: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         let keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
         let mut told = row[1].clone();
         // What stands in brackets are the keys of what a list holds.
