@@ -10,6 +10,17 @@ use crate::files::{self, Occupant, Temporary};
 use crate::store::{Key, Store, StoreError};
 use crate::transfer::{self, ReceiveError};
 
+/// Says where what arrives goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Into this directory, each under its own name.
+    Directory(PathBuf),
+    /// The one object to this file.
+    File(PathBuf),
+    /// The one object to standard output.
+    StandardOutput,
+}
+
 /// Holds one object on its way to a local file.
 pub struct Arrival<'a> {
     /// The store that it comes from.

@@ -2,17 +2,23 @@
 
 mod completions;
 mod doctor;
+mod download;
 mod fetch;
 mod former;
 mod help;
 mod hooks;
+mod info;
 mod init;
+mod latest;
 mod publish;
 mod registry;
 mod resolve;
 mod session;
+mod shelf;
 mod show;
+mod stage;
 mod stub;
+mod versions;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -95,6 +101,11 @@ enum Command {
     Resolve(resolve::Arguments),
     Show(show::Arguments),
     Fetch(fetch::Arguments),
+    Stage(stage::Arguments),
+    Latest(latest::Arguments),
+    Versions(versions::Arguments),
+    Info(info::Arguments),
+    Download(download::Arguments),
     Registry(registry::Arguments),
     Hooks(hooks::Arguments),
     Doctor(doctor::Arguments),
@@ -214,6 +225,11 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Resolve(arguments) => resolve::run(session, &arguments).await,
         Command::Show(arguments) => show::run(session, &arguments).await,
         Command::Fetch(arguments) => fetch::run(session, arguments).await,
+        Command::Stage(arguments) => stage::run(session, &arguments).await,
+        Command::Latest(arguments) => latest::run(session, &arguments).await,
+        Command::Versions(arguments) => versions::run(session, &arguments).await,
+        Command::Info(arguments) => info::run(session, &arguments).await,
+        Command::Download(arguments) => download::run(session, &arguments).await,
         Command::Registry(arguments) => registry::run(session, &arguments).await,
         Command::Hooks(arguments) => hooks::run(session, &arguments).await,
         Command::Doctor(arguments) => doctor::run(session, &arguments).await,

@@ -1,10 +1,12 @@
 //! What a run is told by its flags, the environment, git's configuration and the registry file: the only reader of the environment.
 
+mod account;
 mod ci;
 mod registry_file;
 mod registry_home;
 mod settings;
 mod stores;
+mod versions;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::address::Commit;
 use crate::ancestry::{Ancestry, NoHistory};
+use crate::aws::Common;
 use crate::git::{self, GitError, Repository};
 use crate::location::{Location, LocationError};
 use crate::registry::{ProjectName, REGISTRY_FILE, RegistryError};
@@ -22,6 +25,7 @@ pub use registry_file::Found;
 pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
 use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, TIMEOUT};
 pub use stores::StorePlace;
+pub use versions::{DEFAULT_PARAMETER, PARAMETER, REGIONS};
 
 /// Says why a run cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +117,7 @@ pub struct Config {
     environment: Environment,
     directory: PathBuf,
     limits: Limits,
+    aws: Common,
     repository: OnceLock<Option<Arc<Repository>>>,
     /// The registries in buckets that were read, by URL.
     read: Mutex<HashMap<String, registry_file::File>>,
@@ -133,7 +138,8 @@ impl Config {
             jobs: flags.jobs.or(environment.parsed(JOBS.variable, jobs)?).unwrap_or(default.jobs),
             timeout: flags.timeout.or(environment.parsed(TIMEOUT.variable, duration)?).unwrap_or(default.timeout),
         };
-        Ok(Self { flags, environment, directory, limits, repository: OnceLock::new(), read: Mutex::default() })
+        let (aws, repository) = (Common::new(limits.timeout), OnceLock::new());
+        Ok(Self { flags, environment, directory, limits, aws, repository, read: Mutex::default() })
     }
 
     /// Enters the directory that `-C` or its variable names, as if the program had been started there.

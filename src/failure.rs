@@ -5,6 +5,7 @@ mod hooks;
 mod kind;
 mod parameters;
 mod registry;
+mod release;
 mod shelf;
 mod store;
 
@@ -29,6 +30,7 @@ pub use hooks::LateError;
 pub use kind::Kind;
 use parameters::parameters;
 use registry::{edit, registry, share};
+use release::{download, stage};
 use shelf::shelf;
 use store::store;
 
@@ -133,6 +135,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, registry))
         .or_else(|| of(error, git))
         .or_else(|| of(error, store))
+        .or_else(|| of(error, parameters))
         .or_else(|| of(error, ancestry))
         .or_else(|| of(error, metafile))
         .or_else(|| of(error, resolve))
@@ -142,6 +145,9 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, publish))
         .or_else(|| of(error, conflict))
         .or_else(|| of(error, fetch))
+        .or_else(|| of(error, stage))
+        .or_else(|| of(error, shelf))
+        .or_else(|| of(error, download))
         .or_else(|| of(error, share))
         .or_else(|| of(error, edit))
         .or_else(|| of(error, hooks))
@@ -151,7 +157,6 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, late))
         .or_else(|| of(error, |error: &std::io::Error| local(error)))
         .or_else(|| of(error, missed))
-        .or_else(|| of(error, shelf))
         .or_else(|| of(error, ended))
 }
 
@@ -338,13 +343,20 @@ fn refusal(error: &Refusal) -> Verdict {
             "move the name from `retired` to `artifacts` in artifacts.toml if it is built again",
         ),
         Refusal::Twice { .. } => advised(Kind::Usage, rename),
-        Refusal::File(MeasureError::Missing(_)) => advised(Kind::NotFound, "check the path: nothing was published"),
-        Refusal::File(MeasureError::Directory(_)) => advised(Kind::Usage, "pack it first, for example with tar or zip"),
-        Refusal::File(MeasureError::NotAFile(_)) => advised(Kind::Usage, "write it to a file first"),
-        Refusal::File(MeasureError::Changed(_)) => {
-            advised(Kind::Integrity, "publish when the build has finished writing: nothing was published")
+        Refusal::File(source) => measured(source, "nothing was published"),
+    }
+}
+
+/// Judges what is wrong with a local file that was to go into the store.
+fn measured(error: &MeasureError, outcome: &str) -> Verdict {
+    match error {
+        MeasureError::Missing(_) => advised(Kind::NotFound, format!("check the path: {outcome}")),
+        MeasureError::Directory(_) => advised(Kind::Usage, "pack it first, for example with tar or zip"),
+        MeasureError::NotAFile(_) => advised(Kind::Usage, "write it to a file first"),
+        MeasureError::Changed(_) => {
+            advised(Kind::Integrity, format!("do it again when the build has finished writing: {outcome}"))
         }
-        Refusal::File(MeasureError::Unreadable { source, .. }) => local(source),
+        MeasureError::Unreadable { source, .. } => local(source),
     }
 }
 

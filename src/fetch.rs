@@ -16,16 +16,7 @@ use crate::metafile::{Metafile, Record};
 use crate::store::Key;
 use crate::world::World;
 
-/// Says where artifacts go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// Into this directory, each under its own name.
-    Directory(PathBuf),
-    /// The one artifact to this file.
-    File(PathBuf),
-    /// The one artifact to standard output.
-    StandardOutput,
-}
+pub use crate::arrival::Destination;
 
 /// Says what became of one artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]

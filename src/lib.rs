@@ -5,11 +5,12 @@
 //!
 //! The modules stand in the order of their floors: each uses only what stands on a floor above it in this list.
 
-// Floor 1, pure: where a commit's things lie, and what an artifact and a release are called.
+// Floor 1, pure: where a commit's things lie, what an artifact and a release are called, and why a service does not do what is asked.
 pub mod address;
 pub mod artifact;
 pub mod json;
 pub mod location;
+pub mod reason;
 pub mod version;
 // Floor 2, pure: the documents.
 pub mod metafile;
@@ -18,8 +19,9 @@ pub mod registry;
 pub mod release;
 // Floor 3, pure: the rule.
 pub mod metalogic;
-// Floor 4, pure and ports: this repository's names; what the rule needs from the world, and whom it tells.
+// Floor 4, pure and ports: this repository's names; what the rule needs from the world, and whom it tells; how AWS is reached.
 pub mod ancestry;
+pub mod aws;
 pub mod catalog;
 pub mod event;
 pub mod hook;
@@ -46,6 +48,7 @@ pub mod walk;
 pub mod shelf;
 // Floor 9, flows: one use case each.
 pub mod doctor;
+pub mod download;
 pub mod fetch;
 pub mod hooks;
 pub mod missed;
@@ -53,6 +56,7 @@ pub mod resolve;
 pub mod rewritten;
 pub mod share;
 pub mod show;
+pub mod stage;
 pub mod stub;
 // Floor 10, the flow that ends in another.
 pub mod publish;

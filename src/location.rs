@@ -62,16 +62,21 @@ pub enum LocationError {
     AtAnAddress,
 }
 
+/// Says that a text is not the name of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a file name has no / and no control characters, and is not . or ..")]
+pub struct FileNameError;
+
 /// Holds the name of one file: a single segment of a key or a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName(String);
 
 impl FromStr for FileName {
-    type Err = LocationError;
+    type Err = FileNameError;
 
-    fn from_str(text: &str) -> Result<Self, LocationError> {
+    fn from_str(text: &str) -> Result<Self, FileNameError> {
         let bad = matches!(text, "" | "." | "..") || text.contains(|c: char| c == '/' || c.is_control());
-        if bad { Err(LocationError::NoFile) } else { Ok(Self(text.to_owned())) }
+        if bad { Err(FileNameError) } else { Ok(Self(text.to_owned())) }
     }
 }
 
@@ -142,12 +147,12 @@ impl Location {
         match self {
             Self::S3 { bucket, prefix } => {
                 let (above, name) = prefix.rsplit_once('/').unwrap_or(("", prefix));
-                Ok((Self::S3 { bucket: bucket.clone(), prefix: above.to_owned() }, name.parse()?))
+                Ok((Self::S3 { bucket: bucket.clone(), prefix: above.to_owned() }, named(name)?))
             }
             Self::Local(path) => {
                 let name = path.file_name().and_then(|name| name.to_str()).ok_or(LocationError::NoFile)?;
                 let above = path.parent().ok_or(LocationError::NoFile)?;
-                Ok((Self::Local(above.to_owned()), name.parse()?))
+                Ok((Self::Local(above.to_owned()), named(name)?))
             }
         }
     }
@@ -175,6 +180,10 @@ impl Location {
         }
         Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
+}
+
+fn named(name: &str) -> Result<FileName, LocationError> {
+    name.parse().map_err(|FileNameError| LocationError::NoFile)
 }
 
 /// Says whether a text begins as a URL does, with a scheme and a colon. A single letter is a drive.

@@ -1,5 +1,6 @@
 //! What is needed of a place that keeps named texts and knows no conditions: the Parameter Store of Systems Manager.
 
+pub mod absent;
 pub mod memory;
 #[cfg(feature = "aws-sdk-ssm")]
 pub mod ssm;
@@ -8,7 +9,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::store::{Denial, Outage, Setting};
+use crate::reason::{Denial, Outage, Service, Setting};
 
 /// Keeps texts under names. Whoever sets one sets it whatever it was: there is no compare-and-swap.
 ///
@@ -21,7 +22,7 @@ pub trait Parameters: fmt::Debug + Send + Sync {
     /// Returns what a parameter says; none where there is no such parameter.
     async fn get(&self, name: &str) -> Result<Option<String>, ParameterError>;
 
-    /// Makes a parameter say a text, as a `String` parameter, whether it was there or not.
+    /// Makes a parameter say a text, as a `String` parameter, whether it was there or not. No parameter says nothing.
     async fn put(&self, name: &str, text: &str) -> Result<(), ParameterError>;
 }
 
@@ -29,7 +30,7 @@ pub trait Parameters: fmt::Debug + Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum ParameterError {
     /// It is refused to whoever asks.
-    #[error("{}", denial.of(&format!("the parameter {name} in {place}")))]
+    #[error("{}", denial.of(&format!("the parameter {name} in {place}"), Service::Parameters))]
     AccessDenied {
         /// The parameter.
         name: String,
@@ -41,7 +42,7 @@ pub enum ParameterError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The service cannot be asked before something is set otherwise.
-    #[error("{}", setting.of(&format!("the Parameter Store in {place}")))]
+    #[error("{}", setting.of(&format!("the Parameter Store in {place}"), Service::Parameters))]
     Configuration {
         /// Where.
         place: String,
@@ -51,7 +52,7 @@ pub enum ParameterError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The service does not answer, or answers that it cannot, after all retries.
-    #[error("{}", outage.of(&format!("the parameter {name} in {place}")))]
+    #[error("{}", outage.of(&format!("the parameter {name} in {place}"), Service::Parameters))]
     Unavailable {
         /// The parameter.
         name: String,
@@ -61,6 +62,14 @@ pub enum ParameterError {
         outage: Outage,
         /// What the service said.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// This program knows no parameters of AWS.
+    #[error("the parameter {name} in {place} cannot be had: this program was built without the feature aws-sdk-ssm")]
+    Absent {
+        /// The parameter.
+        name: String,
+        /// Where.
+        place: String,
     },
     /// Something else, such as a name or a text that no parameter has.
     #[error("the parameter {name} in {place} failed")]
@@ -72,4 +81,13 @@ pub enum ParameterError {
         /// What the service said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// Refuses a text that no parameter has: those of AWS are never empty.
+fn expect_text(name: &str, text: &str, place: &str) -> Result<(), ParameterError> {
+    if !text.is_empty() {
+        return Ok(());
+    }
+    let source = "a parameter has at least one character".into();
+    Err(ParameterError::Other { name: name.to_owned(), place: place.to_owned(), source })
 }

@@ -37,10 +37,19 @@ pub struct Registry {
     pub repository: RepositoryTable,
     /// Where artifacts live, and on what terms.
     pub store: StoreTable,
+    /// Where releases stand, if not in the store.
+    pub versions: VersionsTable,
     /// The projects, in the author's order; none in a file that points to another registry.
     pub projects: IndexMap<ProjectName, Project>,
     /// The keys that this version does not know, in the file's order: a warning, since older programs live with newer files.
     pub unknown_keys: Vec<Problem>,
+}
+
+/// Holds what a registry says of versions, in `[versions]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VersionsTable {
+    /// The parameter that holds Startifact's configuration (`parameter`), where releases stand as it says.
+    pub parameter: Option<String>,
 }
 
 /// Holds what a registry says of the repository that it lies in.
@@ -156,6 +165,17 @@ impl Registry {
         }
     }
 
+    /// Returns what a registry says of versions, in the same way.
+    ///
+    /// # Errors
+    /// [`RegistryError::Malformed`] where the file is no TOML, or where it is that table that is wrong.
+    pub fn versions_table_of(text: &[u8], file: &str) -> Result<VersionsTable, RegistryError> {
+        match Self::parse(text, file) {
+            Ok(registry) => Ok(registry.versions),
+            Err(error) => reader::versions_table(text).ok_or(error),
+        }
+    }
+
     /// Makes sure that another registry defines the projects that this file, which is called `file`, says are the repository's.
     ///
     /// # Errors
@@ -199,6 +219,7 @@ impl Registry {
         self.projects == other.projects
             && self.projects.keys().eq(other.projects.keys())
             && self.store == other.store
+            && self.versions == other.versions
             && repository(self) == repository(other)
             && unknown(self) == unknown(other)
     }

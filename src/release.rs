@@ -132,20 +132,24 @@ impl Release {
         Value::Object(fields)
     }
 
-    /// Returns in which keys two records of one version differ. When they were staged does not count, nor do permissions, which get lost
-    /// on the way from one job to another.
+    /// Returns in which keys what stands differs from this one, which is to be staged under the same version.
+    ///
+    /// When they were staged does not count, nor do permissions, which get lost on the way from one job to another. Where this one is
+    /// promoted from does, but not where the other is: the bytes are what is staged. Of equal bytes it does not count at which address.
     #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let origins = |part: fn(&Origin) -> String| self.origin.as_ref().map(part) != other.origin.as_ref().map(part);
+    pub fn differences(&self, stands: &Self) -> Vec<&'static str> {
+        let origin = |part: fn(&Origin) -> String| {
+            self.origin.as_ref().is_some_and(|origin| Some(part(origin)) != stands.origin.as_ref().map(part))
+        };
         let both = [
-            ("version", self.version != other.version),
-            ("size", self.size != other.size),
-            ("sha256", self.sha256 != other.sha256),
-            ("filename", self.filename != other.filename),
-            ("metadata", self.metadata != other.metadata),
-            ("commit", origins(|origin| origin.commit.to_string())),
-            ("address", origins(|origin| origin.address.to_string())),
-            ("artifact", origins(|origin| origin.artifact.to_string())),
+            ("version", self.version != stands.version),
+            ("size", self.size != stands.size),
+            ("sha256", self.sha256 != stands.sha256),
+            ("filename", self.filename != stands.filename),
+            ("metadata", self.metadata != stands.metadata),
+            ("commit", origin(|origin| origin.commit.to_string())),
+            ("address", self.sha256.is_none() && origin(|origin| origin.address.to_string())),
+            ("artifact", origin(|origin| origin.artifact.to_string())),
         ];
         both.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }

@@ -27,6 +27,12 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// Returns a number of bytes as people read it.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
 /// Tells people what happens, on standard error.
 pub struct Report {
     verbosity: Verbosity,
@@ -133,7 +139,7 @@ impl Observer for Report {
             Event::Moved { transfer, bytes } => self.draw(|bars| bars.advance(*transfer, *bytes)),
             Event::Finished { transfer } => self.draw(|bars| bars.finish(*transfer)),
             Event::Stored { name, size, present: false } => {
-                self.log(&format!("published {name} ({})", indicatif::BinaryBytes(*size)));
+                self.log(&format!("published {name} ({})", bytes(*size)));
             }
             Event::Stored { name, present: true, .. } => {
                 self.log(&format!("{name} stands there already with the same bytes"));

@@ -3,7 +3,6 @@
 pub mod directory;
 mod key;
 pub mod memory;
-mod reason;
 pub mod s3;
 mod source;
 
@@ -19,10 +18,11 @@ use futures::stream::BoxStream;
 use crate::address::Commit;
 use crate::artifact::{Digest, Mode};
 use crate::metalogic::Listing;
-
+use crate::reason::Service;
 use key::is_near;
+
+pub use crate::reason::{Denial, Outage, Setting};
 pub use key::{DATA, Key, Prefix, RECORD};
-pub use reason::{Denial, Outage, Setting};
 
 /// Keeps objects under keys. A listing shows every object whose put was answered before.
 ///
@@ -210,7 +210,7 @@ pub enum StoreError {
         key: String,
     },
     /// The store refuses this to whoever asks.
-    #[error("{}", denial.of(key))]
+    #[error("{}", denial.of(key, Service::Store))]
     AccessDenied {
         /// The object's key, or the address.
         key: String,
@@ -220,7 +220,7 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The store cannot be asked before something is set otherwise.
-    #[error("{}", setting.of(store))]
+    #[error("{}", setting.of(store, Service::Store))]
     Configuration {
         /// The store's URL.
         store: String,
@@ -230,7 +230,7 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The store does not answer, or answers that it cannot, after all retries.
-    #[error("{}", outage.of(key))]
+    #[error("{}", outage.of(key, Service::Store))]
     Unavailable {
         /// The object's key, or the address.
         key: String,

@@ -82,23 +82,11 @@ pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
 }
 
 fn destination(session: &Session, arguments: &Arguments) -> Result<Destination, UsageError> {
-    let Some(file) = &arguments.file else {
-        return Ok(Destination::Directory(arguments.output.clone().unwrap_or_else(|| PathBuf::from("."))));
-    };
-    let wrong = |message: &str, hint: &str| UsageError { message: message.to_owned(), hint: Some(hint.to_owned()) };
-    if arguments.names.len() != 1 {
-        return Err(wrong(
-            "--as takes one artifact, named",
-            "metalogic fetch NAME --as FILE; several go to a directory with -o DIR",
-        ));
+    if arguments.file.is_some() && arguments.names.len() != 1 {
+        let hint = "metalogic fetch NAME --as FILE; several go to a directory with -o DIR".to_owned();
+        return Err(UsageError { message: "--as takes one artifact, named".to_owned(), hint: Some(hint) });
     }
-    if file.as_os_str() != "-" {
-        return Ok(Destination::File(file.clone()));
-    }
-    if session.json {
-        return Err(wrong("--json and the artifact cannot both go to standard output", "name a file with --as FILE"));
-    }
-    Ok(Destination::StandardOutput)
+    session.destination(arguments.file.as_deref(), arguments.output.as_deref())
 }
 
 fn artifact(fetched: &Fetched) -> Value {

@@ -1,7 +1,8 @@
 //! What every command has at hand, and the two streams that it answers on.
 
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, join_all, select};
@@ -10,10 +11,11 @@ use serde_json::{Value, json};
 
 use crate::address::Commit;
 use crate::ancestry::Ancestry;
+use crate::arrival::Destination;
 use crate::catalog::Catalog;
 use crate::config::{Config, ConfigError, StorePlace};
 use crate::event::Observer;
-use crate::failure::{Failure, Kind, OutputClosed, Several};
+use crate::failure::{Failure, Kind, OutputClosed, Several, UsageError};
 use crate::location::Location;
 use crate::metalogic::{Keep, Vocabulary};
 use crate::report::Report;
@@ -32,6 +34,7 @@ pub(crate) struct Session {
     pub(crate) json: bool,
     observer: Arc<dyn Observer>,
     closing: Mutex<Vec<BoxFuture<'static, ()>>>,
+    told: Once,
 }
 
 /// Holds the ports of a command that needs a store.
@@ -49,7 +52,12 @@ impl Ports {
 impl Session {
     pub(crate) fn new(config: Config, report: Arc<Report>, json: bool) -> Self {
         let observer: Arc<dyn Observer> = report.clone();
-        Self { config, report, json, observer, closing: Mutex::default() }
+        Self { config, report, json, observer, closing: Mutex::default(), told: Once::new() }
+    }
+
+    /// Returns who is told what happens.
+    pub(crate) fn observer(&self) -> &Arc<dyn Observer> {
+        &self.observer
     }
 
     /// Has something done when the run ends, however it ends.
@@ -70,8 +78,12 @@ impl Session {
         Ok(Ports { store, ancestry: self.config.ancestry()? })
     }
 
-    /// Says where the store is, where that may surprise.
+    /// Says where the store is, once, where that may surprise.
     pub(crate) fn tell_of(&self, place: &StorePlace) {
+        self.told.call_once(|| self.tell(place));
+    }
+
+    fn tell(&self, place: &StorePlace) {
         if place.embedded {
             let text = format!("no store is configured: {} serves, on this machine alone", place.location);
             if self.config.is_ci() {
@@ -196,6 +208,21 @@ impl Session {
         static NOTHING: std::collections::BTreeMap<crate::artifact::Name, crate::metafile::Record> =
             std::collections::BTreeMap::new();
         Question { commit, vocabulary, known: &NOTHING, pretend: false, keep }
+    }
+
+    /// Returns where what is fetched goes: to a file or standard output (`--as`), else to a directory (`-o`).
+    pub(crate) fn destination(&self, file: Option<&Path>, output: Option<&Path>) -> Result<Destination, UsageError> {
+        let Some(file) = file else {
+            return Ok(Destination::Directory(output.unwrap_or(Path::new(".")).to_owned()));
+        };
+        if file.as_os_str() != "-" {
+            return Ok(Destination::File(file.to_owned()));
+        }
+        if self.json {
+            let message = "--json and the bytes cannot both go to standard output".to_owned();
+            return Err(UsageError { message, hint: Some("name a file with --as FILE".to_owned()) });
+        }
+        Ok(Destination::StandardOutput)
     }
 
     /// Writes the answer to standard output.

@@ -122,6 +122,29 @@ impl Config {
         Ok(own.filter(|terms| *terms != Terms::default()))
     }
 
+    /// Returns the parameter in which a registry file says that releases stand, and that file: the repository's own first, the one that
+    /// this points to, the one that the settings name, or, where there is none of them, the store's.
+    pub(super) async fn parameter_in_registry(
+        &self,
+        store: Option<&dyn Store>,
+    ) -> Result<Option<(String, String)>, ConfigError> {
+        let own = self.own_file(None)?;
+        let named = self.named_file(None).await?;
+        let nowhere = own.is_none() && named.is_none();
+        for file in own.into_iter().chain(named) {
+            if let Some(found) = parameter_of(&file)? {
+                return Ok(Some(found));
+            }
+            if let Some(pointer) = pointer_of(&file)
+                && let Some(found) = parameter_of(&self.pointed_file(&file, &pointer, None).await?)?
+            {
+                return Ok(Some(found));
+            }
+        }
+        let Some(store) = store.filter(|_| nowhere) else { return Ok(None) };
+        stored_file(store, &Key::registry()).await?.map_or(Ok(None), |file| parameter_of(&file))
+    }
+
     /// Returns `artifacts.toml` at the top of the repository, or in the current directory outside of one.
     pub(super) fn own_file(&self, commit: Option<Commit>) -> Result<Option<File>, ConfigError> {
         self.at_commit(&self.base()?.join(REGISTRY_FILE), REGISTRY_FILE, commit)
@@ -201,6 +224,17 @@ impl Config {
             None => at(head),
         }
     }
+}
+
+/// Returns the parameter that a registry file names for versions, and how messages call the file.
+fn parameter_of(file: &File) -> Result<Option<(String, String)>, ConfigError> {
+    let table = Registry::versions_table_of(&file.text, &file.name)?;
+    Ok(table.parameter.map(|parameter| (parameter, file.name.clone())))
+}
+
+/// Returns what a registry file points to; a file that is wrong elsewhere points nowhere here.
+fn pointer_of(file: &File) -> Option<String> {
+    file.parse().ok()?.repository.registry
 }
 
 /// Returns the registry that a team keeps in its store.

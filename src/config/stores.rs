@@ -116,7 +116,7 @@ impl Config {
     /// Returns the store in a bucket, below a prefix.
     #[must_use]
     pub fn bucket(&self, bucket: &str, prefix: &str, terms: &Terms) -> S3Store {
-        S3Store::new(bucket, prefix, self.limits.timeout, terms.clone())
+        S3Store::new(bucket, prefix, None, terms.clone(), &self.aws)
     }
 
     /// Returns the flags with which somebody can do by hand, from anywhere, what concerns this directory and this store.

@@ -7,13 +7,17 @@ use crate::transfer::ReceiveError;
 pub(super) fn shelf(error: &ShelfError) -> Verdict {
     let set_up = "`metalogic setup` writes one; STARTIFACT_PARAMETER and STARTIFACT_REGIONS say where it is looked for";
     match error {
-        ShelfError::Nothing { .. } => advised(Kind::NotFound, "`metalogic stage` stages it; check the name's spelling"),
-        ShelfError::OnlyPre { .. } => advised(Kind::NotFound, "--pre takes pre-releases too"),
+        ShelfError::Nothing { .. } => {
+            advised(Kind::NotFound, "check the name's spelling, and that this is the store that you mean")
+        }
+        ShelfError::OnlyPre { .. } => advised(Kind::NotFound, "--pre counts pre-releases, too"),
         ShelfError::LatestIsPre { .. } => advised(
             Kind::NotFound,
             "some other program staged it last: whatever is staged with metalogic next mends it; --pre lists, and takes pre-releases too",
         ),
-        ShelfError::Missing { .. } => advised(Kind::NotFound, "`metalogic versions` lists those that are"),
+        ShelfError::Missing { name, .. } => {
+            advised(Kind::NotFound, format!("`metalogic versions {name}` lists those that are"))
+        }
         ShelfError::Hidden { .. } => advised(
             Kind::NotFound,
             "check the version; who may not list the bucket (s3:ListBucket) is not told what is missing from what is forbidden",
@@ -24,7 +28,7 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
         ShelfError::OtherBuild { staging: true, .. } | ShelfError::Conflict { .. } => {
             advised(Kind::Conflict, "a release is never replaced: stage what differs under a new version")
         }
-        ShelfError::Name { .. } => advised(Kind::Usage, "give it another name"),
+        ShelfError::Name { .. } => advised(Kind::Usage, "choose a name that an artifact could have"),
         ShelfError::Reserved(_) => {
             advised(Kind::Usage, "--filename records a file's name; choose another key for what is your own")
         }

@@ -68,6 +68,7 @@ pub(super) fn set(setting: Setting) -> &'static str {
         Setting::Provider => "mend what should give them: `aws sts get-caller-identity` tries it alone",
         Setting::Bucket => "correct --store, METALOGIC_STORE or what else names it, or make the bucket",
         Setting::Region => "set AWS_REGION, or the profile's region, to the one that the bucket is in",
+        Setting::NoRegion => "set AWS_REGION, or `region` in the profile",
         Setting::Endpoint => {
             "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL must be the URL of the S3 service itself: https or http, host and port"
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{ParameterError, Parameters};
+use super::{ParameterError, Parameters, expect_text};
 
 /// Keeps parameters in memory, for as long as a handle to it lives. Clones are handles to the same parameters.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,7 @@ impl Parameters for MemoryParameters {
     }
 
     async fn put(&self, name: &str, text: &str) -> Result<(), ParameterError> {
+        expect_text(name, text, &self.place())?;
         self.texts().insert(name.to_owned(), text.to_owned());
         Ok(())
     }

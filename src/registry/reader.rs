@@ -1,6 +1,7 @@
 //! Reads a registry and collects everything that is wrong with it.
 
 mod store;
+mod table;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +14,7 @@ use super::place::{Place, Places, Problem};
 use super::{Entry, MOST_UNDEFINED, Project, ProjectName, Registry, RegistryError, RepositoryTable, near_project};
 use crate::artifact::Name;
 
-pub(super) use store::store_table;
+pub(super) use table::{store_table, versions_table};
 
 /// The longest piece of the file that a message repeats, in characters.
 const SHOWN: usize = 80;
@@ -82,6 +83,7 @@ impl<'d> Reader<'d> {
             match key.get_ref().as_ref() {
                 "repository" => (registry.repository, pointer, wanted) = self.repository(value),
                 "store" => registry.store = self.store(value),
+                "versions" => registry.versions = self.versions(value),
                 "projects" => (registry.projects, defined) = (self.projects(value), Some(key.span().start)),
                 _ => self.unknown_key(key, ""),
             }

@@ -25,10 +25,13 @@ use bytes::Bytes;
 
 use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag};
 use crate::address::Commit;
+use crate::aws::Common;
 use crate::metalogic::Listing;
+use crate::organisation::Region;
 use crate::registry::Terms;
 use bucket::Bucket;
 
+pub use crate::aws::Reach;
 pub use multipart::settle;
 pub use survey::{Deed, Lifecycle, Rule, Survey, Uploads, Versioning};
 
@@ -41,26 +44,14 @@ pub struct S3Store {
     bucket: Arc<Bucket>,
 }
 
-/// Says how a service is reached without asking the AWS SDK's settings.
-#[derive(Clone)]
-pub struct Reach {
-    /// The service's URL.
-    pub endpoint: String,
-    /// The region that requests are signed for.
-    pub region: String,
-    /// The access key's id.
-    pub access_key: String,
-    /// The secret that belongs to it.
-    pub secret_key: String,
-}
-
 impl S3Store {
     /// Makes a store of a bucket and a prefix, which has no slashes at its ends and may be empty.
     ///
-    /// No request is waited for longer than `timeout` without a byte having moved.
+    /// The bucket is asked in `region`, whatever the settings say; where none is named, in theirs. A bucket that turns out to be elsewhere
+    /// is followed all the same.
     #[must_use]
-    pub fn new(bucket: &str, prefix: &str, timeout: Duration, terms: Terms) -> Self {
-        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, terms, None)) }
+    pub fn new(bucket: &str, prefix: &str, region: Option<&Region>, terms: Terms, common: &Common) -> Self {
+        Self { bucket: Arc::new(Bucket::new(bucket, prefix, region.cloned(), terms, common.clone())) }
     }
 
     /// Looks at the bucket itself: what its keepers have set up, as far as that may be asked.
@@ -69,9 +60,11 @@ impl S3Store {
     }
 
     /// Makes a store whose service is reached as told, whatever the environment and the profiles of this machine say.
+    ///
+    /// No request is waited for longer than `timeout` without a byte having moved.
     #[must_use]
     pub fn reached(bucket: &str, prefix: &str, timeout: Duration, terms: Terms, reach: Reach) -> Self {
-        Self { bucket: Arc::new(Bucket::new(bucket, prefix, timeout, terms, Some(reach))) }
+        Self::new(bucket, prefix, None, terms, &Common::reached(timeout, reach))
     }
 }
 

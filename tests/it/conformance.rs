@@ -14,7 +14,7 @@ use metalogic::address::Commit;
 use metalogic::artifact::{Digest, Mode};
 use metalogic::store::directory::DirectoryStore;
 use metalogic::store::memory::MemoryStore;
-use metalogic::store::{Attributes, Body, Condition, Content, Key, Object, Store, StoreError, Tag, Upload};
+use metalogic::store::{Attributes, Body, Condition, Content, Key, Object, Prefix, Store, StoreError, Tag, Upload};
 
 use crate::fake::Fake;
 
@@ -23,7 +23,7 @@ type Plant = Box<dyn Fn(String, Vec<u8>) -> BoxFuture<'static, ()> + Send + Sync
 
 /// An empty store, and whatever must live as long as it is used.
 pub struct Subject {
-    store: Arc<dyn Store>,
+    pub store: Arc<dyn Store>,
     plant: Plant,
     /// Whether it records digests: not every file system has extended attributes.
     records_digests: bool,
@@ -83,6 +83,8 @@ conformance! {
         what_was_deleted_is_gone_and_may_be_deleted_again
         a_listing_shows_every_put_that_was_answered
         a_listing_shows_what_others_put_there
+        the_keys_below_a_prefix_are_those_that_begin_with_it
+        a_releases_keys_have_no_build_metadata
         what_others_put_there_is_an_object
         keys_do_not_get_in_each_others_way
         an_objects_url_lies_below_the_stores
@@ -91,7 +93,7 @@ conformance! {
     }
 }
 
-mod empty {
+pub mod empty {
     use super::*;
 
     pub async fn memory() -> Subject {
@@ -438,6 +440,47 @@ async fn keys_do_not_get_in_each_others_way(store: &Subject) {
     for key in &keys {
         assert_eq!(read(store, key, None).await, key.to_string().into_bytes());
     }
+}
+
+async fn the_keys_below_a_prefix_are_those_that_begin_with_it(store: &Subject) {
+    let app = || Prefix::Releases("app".parse().unwrap());
+    assert_eq!(store.keys(&app()).await.unwrap(), [] as [&str; 0]);
+    let planted = [
+        "versions/app/1.0.0/record.json",
+        "versions/app/1.0.0/data",
+        "versions/app/10.0.0/data",
+        "versions/app/1.0.0-rc.1/record.json",
+        "versions/app/README",
+        "versions/app/.hidden/record.json",
+        "versions/app/2.0.0/.record.json",
+        "versions/app/2.0.0/deep/record.json",
+        "versions/app2/1.0.0/record.json",
+        "versions/ap/1.0.0/record.json",
+        "builds/app/1.0.0",
+    ];
+    for key in planted {
+        (store.plant)(key.to_owned(), key.as_bytes().to_vec()).await;
+    }
+    let expected =
+        ["1.0.0-rc.1/record.json", "1.0.0/data", "1.0.0/record.json", "10.0.0/data", "README"].map(str::to_owned);
+    assert_eq!(store.keys(&app()).await.unwrap(), expected);
+    // One that ends within a segment.
+    let version = || "1.0.0".parse().unwrap();
+    let within = Prefix::StagedAs("org/".parse().unwrap(), "app".parse().unwrap(), version());
+    for key in ["org/app@1.0.0+b", "org/app@1.0.0-rc.1", "org/app@1.0", "org/app@2.0.0", "org/app"] {
+        (store.plant)(key.to_owned(), Vec::new()).await;
+    }
+    assert_eq!(store.keys(&within).await.unwrap(), ["+b", "-rc.1"]);
+    let all = Prefix::Staged("org/".parse().unwrap(), "app".parse().unwrap());
+    assert_eq!(store.keys(&all).await.unwrap(), ["1.0", "1.0.0+b", "1.0.0-rc.1", "2.0.0"]);
+}
+
+async fn a_releases_keys_have_no_build_metadata(store: &Subject) {
+    let data = |version: &str| Key::Data("app".parse().unwrap(), version.parse().unwrap());
+    put(store, &data("1.0.0+a"), b"bytes", &Condition::Absent).await.unwrap();
+    refused(put(store, &data("1.0.0+b"), b"others", &Condition::Absent).await, &data("1.0.0"));
+    assert_eq!(get(store, &data("1.0.0")).await.unwrap().0, b"bytes");
+    assert_eq!(store.url(&data("1.0.0")), format!("{}/versions/app/1.0.0/data", store.root()));
 }
 
 async fn an_objects_url_lies_below_the_stores(store: &Subject) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use insta::assert_snapshot;
 use metalogic::metafile::Metafile;
 use metalogic::registry::Registry;
+use metalogic::release::Release;
 
 fn fixtures(kind: &str) -> Vec<(String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(kind);
@@ -57,10 +58,30 @@ fn each_registry_is_read_or_refused_as_its_name_says() {
             Ok(registry) => {
                 let unknown: Vec<String> = registry.unknown_keys.iter().map(ToString::to_string).collect();
                 let names = registry.all_names();
-                writeln!(shown, "== {name}\nnames {names:?}\nstore {:?}\n{}\n", registry.store.url, unknown.join("\n"))
+                let (store, parameter) = (&registry.store.url, &registry.versions.parameter);
+                let unknown = unknown.join("\n");
+                writeln!(shown, "== {name}\nnames {names:?}\nstore {store:?}\nparameter {parameter:?}\n{unknown}\n")
                     .unwrap();
             }
         }
+    }
+    assert_snapshot!(shown);
+}
+
+#[test]
+fn each_record_of_a_release_is_read_or_refused_as_its_name_says() {
+    let (name, version) = ("app".parse().unwrap(), "1.0.0".parse().unwrap());
+    let mut shown = String::new();
+    for (file, bytes) in fixtures("records") {
+        let read = Release::parse(&bytes, &name, &version);
+        assert_eq!(read.is_err(), file.starts_with("bad-"), "{file}: {read:?}");
+        let text = match read {
+            Ok(release) => String::from_utf8(release.to_bytes()).unwrap(),
+            Err(error) => told(&error),
+        };
+        let canonical = matches!(file.as_str(), "canonical.json" | "promoted.json");
+        assert!(!canonical || text.as_bytes() == bytes, "{file} is canonical");
+        writeln!(shown, "== {file}\n{}\n", text.trim_end()).unwrap();
     }
     assert_snapshot!(shown);
 }

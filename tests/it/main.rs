@@ -50,5 +50,8 @@ mod rewritten;
 mod s3;
 mod sandbox;
 mod sharing;
+mod shelves;
+mod staging;
 mod startifact;
 mod stubs;
+mod versions;

@@ -406,7 +406,7 @@ fn a_file_over_one_mebibyte_is_refused() {
 
 #[test]
 fn an_unknown_key_is_a_warning_wherever_it_stands() {
-    let text = r#"versions = 2
+    let text = r#"revision = 2
 [repository]
 kind = "app"
 [store]
@@ -416,17 +416,20 @@ owner.name = "x"
 artifacts = ["x", { name = "y", inputs = [1], policy.x = 3 }]
 [tool]
 x = { y = 1 }
+[versions]
+shelf = "high"
 "#;
     assert_eq!(
         warnings(text),
         [
-            "artifacts.toml:1:1: unknown key \"versions\"",
+            "artifacts.toml:1:1: unknown key \"revision\"",
             "artifacts.toml:3:1: unknown key \"kind\" in [repository]",
             "artifacts.toml:5:1: unknown key \"region\" in [store]",
             "artifacts.toml:7:1: unknown key \"owner\" in project \"a\"",
             "artifacts.toml:8:33: unknown key \"inputs\" of an artifact",
             "artifacts.toml:8:47: unknown key \"policy\" of an artifact",
             "artifacts.toml:9:2: unknown key \"tool\"",
+            "artifacts.toml:12:1: unknown key \"shelf\" in [versions]",
         ]
     );
     assert_eq!(texts(parse(text).all_names()), ["x", "y"]);

@@ -1,20 +1,10 @@
 //! Reads what a registry says of the store.
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
-use super::{Places, Reader, shown};
+use super::{Reader, shown};
 use crate::registry::{Encryption, StoreTable};
-
-/// Returns what the bytes of a registry say of the store, whatever else is wrong with them; none where that itself cannot be told.
-pub(in crate::registry) fn store_table(bytes: &[u8]) -> Option<StoreTable> {
-    let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
-    let document = DeTable::parse(text).ok()?;
-    let store = document.get_ref().iter().find(|(key, _)| key.get_ref().as_ref() == "store");
-    let mut reader = Reader::of(Places::of(text));
-    let table = store.map(|(_, store)| reader.store(store)).unwrap_or_default();
-    reader.problems.is_empty().then_some(table)
-}
 
 impl<'d> Reader<'d> {
     /// Reads the table, with all that is wrong in it.

@@ -8,9 +8,10 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::bucket::{Bucket, TRIES, pause};
+use super::bucket::{Bucket, TRIES};
 use super::failed::{self, Failed};
 use super::read;
+use crate::aws::pause;
 use crate::store::{Key, StoreError, Tag};
 
 /// How many bytes between two broken connections let the tries begin anew.

@@ -9,11 +9,12 @@ use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::OnceCell;
 
-use super::Reach;
 use super::client::{self, Access};
 use super::failed::Failed;
 use super::meter::{self, Meter};
 use super::pieces::Room;
+use crate::aws::Common;
+use crate::organisation;
 use crate::registry::Terms;
 use crate::store::{Key, StoreError};
 
@@ -26,7 +27,9 @@ pub(super) struct Bucket {
     pub(super) timeout: Duration,
     pub(super) terms: Terms,
     prefix: String,
-    reach: Option<Reach>,
+    common: Common,
+    /// The region that somebody says it is in, whatever the settings say.
+    region: Option<organisation::Region>,
     first: OnceCell<Access>,
     /// The client for the region that the bucket turned out to be in.
     moved: OnceLock<Client>,
@@ -34,13 +37,20 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(name: &str, prefix: &str, timeout: Duration, terms: Terms, reach: Option<Reach>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        prefix: &str,
+        region: Option<organisation::Region>,
+        terms: Terms,
+        common: Common,
+    ) -> Self {
         Self {
             name: name.to_owned(),
-            timeout,
+            timeout: common.timeout(),
             terms,
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
-            reach,
+            common,
+            region,
             first: OnceCell::new(),
             moved: OnceLock::new(),
             room: Room::default(),
@@ -111,14 +121,14 @@ impl Bucket {
     }
 
     async fn access(&self) -> Result<&Access, Failed> {
-        let build = || client::build(self.timeout, self.reach.clone(), &self.terms);
+        let build = || client::build(&self.common, self.region.as_ref(), &self.terms);
         self.first.get_or_try_init(build).await.map_err(|error| Failed::of_settings(&error))
     }
 
     /// Returns the service's URL, where it is not where AWS has it.
     pub(super) async fn endpoint(&self) -> Result<Option<&str>, StoreError> {
         let access = self.access().await.map_err(|failed| self.error("", failed))?;
-        Ok(access.endpoint.as_deref())
+        Ok(access.site.endpoint.as_deref())
     }
 
     /// Returns the region that requests were first signed for, and the one that the bucket turned out to be in.
@@ -136,10 +146,4 @@ impl Bucket {
         };
         failed.told(what, &self.root(), &self.name)
     }
-}
-
-/// Waits before something is tried again: longer each time, and nobody as long as anybody else.
-pub(super) async fn pause(attempt: u32) {
-    let most = 40_u64 << attempt.min(6);
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
 }

@@ -11,13 +11,14 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::bucket::{Bucket, TRIES, pause};
+use super::bucket::{Bucket, TRIES};
 use super::copy::Copied;
 use super::failed::Failed;
 use super::meter::{Meter, Metered};
 use super::pieces::{self, Piece};
 use super::terms;
 use super::write::{self, Headers, PART};
+use crate::aws::pause;
 use crate::store::{Attributes, Condition, Key, StoreError, Tag, Upload};
 
 /// How many parts an upload may have.

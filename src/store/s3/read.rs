@@ -10,9 +10,10 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use super::body::Reading;
-use super::bucket::{Bucket, TRIES, pause};
+use super::bucket::{Bucket, TRIES};
 use super::failed::Failed;
 use crate::address::Commit;
+use crate::aws::pause;
 use crate::metalogic::Listing;
 use crate::store::{Attributes, Body, Key, Object, Prefix, StoreError, Tag, is_near};
 

@@ -6,13 +6,14 @@ use aws_sdk_s3::Client;
 use bytes::Bytes;
 use futures::{StreamExt as _, pin_mut};
 
-use super::bucket::{Bucket, TRIES, pause};
+use super::bucket::{Bucket, TRIES};
 use super::failed::Failed;
 use super::meter::{Meter, Metered};
 use super::multipart::{self, File, Origin};
 use super::pieces::{self, Piece};
 use super::read::{self, MODE, SHA256};
 use super::terms;
+use crate::aws::pause;
 use crate::store::{Attributes, Condition, Content, Key, StoreError, Tag, Upload};
 
 /// How many bytes are put at once; what is larger goes up in parts of so many. Services take no smaller parts than of 5 MiB.

@@ -12,6 +12,30 @@ use super::proxy::head;
 /// What is answered to requests whose head or body has this in it: the first that fits counts, and nothing is a 404.
 pub type Known = Vec<(&'static str, String)>;
 
+/// What is answered, whatever is asked: one after the other, and the last again and again.
+pub type Turns = Vec<(u16, String)>;
+
+enum Book {
+    Known(Known),
+    Turns(Turns),
+}
+
+impl Book {
+    /// Returns the answer to a request, which is the one of this number.
+    fn answer(&self, request: &str, number: usize) -> (u16, &str) {
+        match self {
+            Self::Known(known) => {
+                let found = known.iter().find(|(word, _)| request.contains(word));
+                found.map_or((404, ""), |(_, text)| (200, text.as_str()))
+            }
+            Self::Turns(turns) => {
+                let (status, text) = &turns[number.min(turns.len() - 1)];
+                (*status, text.as_str())
+            }
+        }
+    }
+}
+
 /// A running server. It ends when this is dropped.
 pub struct Answers {
     pub address: SocketAddr,
@@ -21,16 +45,24 @@ pub struct Answers {
 
 impl Answers {
     pub async fn start(known: Known) -> Self {
+        Self::by(Book::Known(known)).await
+    }
+
+    pub async fn in_turn(turns: Turns) -> Self {
+        Self::by(Book::Turns(turns)).await
+    }
+
+    async fn by(book: Book) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (known, seen) = (Arc::new(known), Arc::clone(&requests));
+        let (book, seen) = (Arc::new(book), Arc::clone(&requests));
         let server = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let Ok((stream, _)) = listener.accept().await else { continue };
-                let (known, seen) = (Arc::clone(&known), Arc::clone(&seen));
-                connections.spawn(async move { drop(answer(stream, &known, &seen).await) });
+                let (book, seen) = (Arc::clone(&book), Arc::clone(&seen));
+                connections.spawn(async move { drop(answer(stream, &book, &seen).await) });
             }
         });
         Self { address, requests, server }
@@ -52,7 +84,7 @@ impl Drop for Answers {
     }
 }
 
-async fn answer(mut stream: TcpStream, known: &Known, seen: &Mutex<Vec<String>>) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, book: &Book, seen: &Mutex<Vec<String>>) -> io::Result<()> {
     let (head, mut body) = head(&mut stream).await?;
     let length = head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let length: usize = length.unwrap_or(0);
@@ -60,11 +92,14 @@ async fn answer(mut stream: TcpStream, known: &Known, seen: &Mutex<Vec<String>>)
     body.resize(length, 0);
     stream.read_exact(&mut body[had..]).await?;
     let request = format!("{head}\r\n\r\n{}", String::from_utf8_lossy(&body));
-    seen.lock().unwrap().push(request.clone());
-    let found = known.iter().find(|(word, _)| request.contains(word)).map(|(_, text)| text.as_str());
-    let (status, text) = found.map_or(("404 Not Found", ""), |text| ("200 OK", text));
+    let number = {
+        let mut seen = seen.lock().unwrap();
+        seen.push(request.clone());
+        seen.len() - 1
+    };
+    let (status, text) = book.answer(&request, number);
     let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\ncontent-type: application/json\r\nconnection: close\r\n\
+        "HTTP/1.1 {status} As Told\r\ncontent-length: {}\r\ncontent-type: application/json\r\nconnection: close\r\n\
          x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n\r\n",
         text.len()
     );

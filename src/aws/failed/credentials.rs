@@ -6,7 +6,7 @@ use aws_config::meta::ProviderChainError;
 use aws_credential_types::provider::error::CredentialsError;
 
 use super::{causes, chain};
-use crate::store::Setting;
+use crate::reason::Setting;
 
 /// How the SDK says that it no longer waits for credentials. It has no type for that which others could name.
 const WAITED: &str = "identity resolver timed out";

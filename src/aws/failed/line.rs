@@ -7,7 +7,7 @@ use aws_sdk_s3::error::ConnectorError;
 use rustls::{CertificateError, Error as Tls};
 
 use super::{Reason, causes, chain};
-use crate::store::{Outage, Setting};
+use crate::reason::{Outage, Setting};
 
 /// What is told of a proxy that wants a name and a password.
 const UNKNOWN: &str = "it wants to know who asks (407)";
@@ -57,7 +57,7 @@ pub(super) fn is_hopeless(failure: &ConnectorError) -> bool {
 }
 
 /// Says whether a body stood still for longer than the SDK takes.
-pub(super) fn is_stalled(words: &str) -> bool {
+pub(crate) fn is_stalled(words: &str) -> bool {
     words.contains(STALLED)
 }
 
@@ -66,7 +66,7 @@ fn tunnel(words: &str) -> Option<(Reason, String)> {
     let (_, said) = words.split_once("tunnel error: ")?;
     Some(match said {
         "proxy authorization required" => (Reason::Set(Setting::Proxy), UNKNOWN.to_owned()),
-        "unsuccessful" => (Reason::Set(Setting::Proxy), "it refuses to connect to the store".to_owned()),
+        "unsuccessful" => (Reason::Set(Setting::Proxy), "it refuses to connect".to_owned()),
         other => (Reason::Out(Outage::Proxy), other.to_owned()),
     })
 }

@@ -1,13 +1,40 @@
-//! Why a store refuses, does not answer or cannot be asked: one reason for each thing that someone can do about it.
+//! Why a service refuses, does not answer or cannot be asked: one reason for each thing that someone can do about it.
 
-/// Says why a store refuses something to whoever asks.
+/// Names what is asked, as messages do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// A store: S3, or what speaks as S3 does.
+    Store,
+    /// The Parameter Store of Systems Manager.
+    Parameters,
+}
+
+impl Service {
+    /// Returns what it is called where it acts.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Store => "the store",
+            Self::Parameters => "the Parameter Store",
+        }
+    }
+
+    /// Returns whose ways it has.
+    pub(crate) fn model(self) -> &'static str {
+        match self {
+            Self::Store => "S3",
+            Self::Parameters => "Parameter Store",
+        }
+    }
+}
+
+/// Says why a service refuses something to whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
     /// They may not do it.
     Plain,
     /// They may not list what is there.
     Listing,
-    /// They may not read it, or it is not there: the store does not tell.
+    /// They may not read it, or it is not there: the service does not tell.
     Reading,
     /// They may not write.
     Writing,
@@ -17,7 +44,7 @@ pub enum Denial {
     Expired,
     /// What says who they are was never valid, or belongs to another key.
     Token,
-    /// The store does not know their key.
+    /// The service does not know their key.
     Key,
     /// They do not have the secret of their key.
     Secret,
@@ -33,19 +60,19 @@ impl Denial {
         }
     }
 
-    pub(crate) fn of(self, what: &str) -> String {
+    pub(crate) fn of(self, what: &str, service: Service) -> String {
         match self {
             Self::Plain | Self::Listing | Self::Writing | Self::Deleting => format!("access to {what} is denied"),
             Self::Reading => format!("{what} is missing or forbidden"),
             Self::Expired => format!("access to {what} is denied: the credentials have expired"),
             Self::Token => format!("access to {what} is denied: the session token is not valid"),
-            Self::Key => format!("access to {what} is denied: the store does not know the access key"),
+            Self::Key => format!("access to {what} is denied: {} does not know the access key", service.name()),
             Self::Secret => format!("access to {what} is denied: the secret is not that of the access key"),
         }
     }
 }
 
-/// Says why a store gives no answer that is one.
+/// Says why a service gives no answer that is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outage {
     /// It fails, or connections to it do.
@@ -61,17 +88,17 @@ pub enum Outage {
 }
 
 impl Outage {
-    pub(crate) fn of(self, what: &str) -> String {
+    pub(crate) fn of(self, what: &str, service: Service) -> String {
         match self {
             Self::Plain | Self::Unreachable => format!("{what} cannot be reached"),
-            Self::Throttled => format!("{what} cannot be had now: the store is asked too often"),
+            Self::Throttled => format!("{what} cannot be had now: {} is asked too often", service.name()),
             Self::Stalled => format!("{what} is waited for in vain"),
             Self::Proxy => format!("{what} cannot be reached by the proxy"),
         }
     }
 }
 
-/// Names the setting that is wrong when a store cannot be asked, or when what is asked is no store.
+/// Names the setting that is wrong when a service cannot be asked, or when what is asked is not that service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
     /// One that says how it is reached makes no sense.
@@ -88,7 +115,9 @@ pub enum Setting {
     Bucket,
     /// The bucket is in another region.
     Region,
-    /// What answers is no store.
+    /// Nothing says in which region it is, and there is one in each.
+    NoRegion,
+    /// What answers is another service, or none.
     Endpoint,
     /// It is asked by TLS and speaks without.
     Encryption,
@@ -107,22 +136,23 @@ pub enum Setting {
 }
 
 impl Setting {
-    pub(crate) fn of(self, store: &str) -> String {
+    pub(crate) fn of(self, place: &str, service: Service) -> String {
         match self {
-            Self::Value => format!("the settings for {store} are wrong"),
+            Self::Value => format!("the settings for {place} are wrong"),
             Self::Credentials | Self::Profile | Self::Login | Self::Provider => {
-                format!("no credentials for {store} could be had")
+                format!("no credentials for {place} could be had")
             }
-            Self::Bucket => format!("the bucket {store} does not exist"),
-            Self::Region => format!("the bucket {store} is in another region"),
-            Self::Endpoint => format!("what answers for {store} is no S3"),
-            Self::Encryption => format!("what answers for {store} does not speak TLS"),
-            Self::Authority => format!("the certificate that answers for {store} is not trusted"),
-            Self::Validity => format!("the certificate that answers for {store} is not valid now"),
-            Self::Name => format!("the certificate that answers for {store} is for another name"),
-            Self::Clock => format!("{store} refuses what comes from a machine whose clock is wrong"),
-            Self::Proxy => format!("the proxy does not let {store} be asked"),
-            Self::Conditions => format!("{store} cannot be written to: it does not know conditional writes"),
+            Self::Bucket => format!("the bucket {place} does not exist"),
+            Self::Region => format!("the bucket {place} is in another region"),
+            Self::NoRegion => "no region is set".to_owned(),
+            Self::Endpoint => format!("what answers for {place} is no {}", service.model()),
+            Self::Encryption => format!("what answers for {place} does not speak TLS"),
+            Self::Authority => format!("the certificate that answers for {place} is not trusted"),
+            Self::Validity => format!("the certificate that answers for {place} is not valid now"),
+            Self::Name => format!("the certificate that answers for {place} is for another name"),
+            Self::Clock => format!("{place} refuses what comes from a machine whose clock is wrong"),
+            Self::Proxy => format!("the proxy does not let {place} be asked"),
+            Self::Conditions => format!("{place} cannot be written to: it does not know conditional writes"),
         }
     }
 }

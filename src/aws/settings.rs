@@ -7,16 +7,19 @@ use aws_config::SdkConfig;
 use aws_config::meta::region::ProvideRegion as _;
 use aws_config::profile::{ProfileFileLoadError, ProfileFileRegionProvider, ProfileSet};
 use aws_config::retry::{RetryConfig, RetryMode};
-use aws_sdk_s3::config::Region;
 use aws_smithy_http_client::tls::TrustStore;
 use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::region::Region;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::authorities;
+use super::{Names, authorities};
+
+/// The variables that say a region.
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// Says which setting makes no sense.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::store::s3) enum SettingError {
+pub(crate) enum SettingError {
     /// The profiles cannot be read.
     #[error("the AWS profiles cannot be read")]
     Profiles(#[source] ProfileFileLoadError),
@@ -30,6 +33,9 @@ pub(in crate::store::s3) enum SettingError {
         /// Those that there are.
         profiles: Vec<String>,
     },
+    /// Nothing says a region, and there is a service of this kind in each.
+    #[error("neither AWS_REGION nor AWS_DEFAULT_REGION is set, nor region in the AWS profile {0}")]
+    NoRegion(String),
     /// A variable names no proxy.
     #[error("{variable} is not the URL of a proxy, such as http://proxy.example:3128: {problem}")]
     Proxy {
@@ -101,8 +107,7 @@ impl Settings {
 
     /// Returns the region that the environment says, or the profile.
     pub(super) async fn region(&self) -> Result<Option<Region>, SettingError> {
-        let variables = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-        let told = variables.into_iter().find_map(|name| Some((name.to_owned(), variable(name)?)));
+        let told = REGIONS.into_iter().find_map(|name| Some((name.to_owned(), variable(name)?)));
         // A profile takes it from the one that its credentials are from.
         let profile = ProfileFileRegionProvider::builder().profile_name(self.profile()).build();
         let of_profile = || async { Some((self.key("region"), profile.region().await?.to_string())) };
@@ -141,10 +146,10 @@ impl Settings {
         Ok(retry)
     }
 
-    /// Returns the service's URL, where it is not where AWS has it.
-    pub(super) fn endpoint(&self, shared: &SdkConfig) -> Result<Option<String>, SettingError> {
+    /// Returns a service's URL, where it is not where AWS has it.
+    pub(super) fn endpoint(&self, shared: &SdkConfig, names: &Names) -> Result<Option<String>, SettingError> {
         let told = |variable: &str| {
-            let key = ServiceConfigKey::builder().service_id("S3").env(variable).profile("endpoint_url").build();
+            let key = ServiceConfigKey::builder().service_id(names.id).env(variable).profile("endpoint_url").build();
             shared.service_config()?.load_config(key.ok()?)
         };
         // What is ignored is not told. A variable that is set to nothing hides the others from the SDK.
@@ -155,16 +160,16 @@ impl Settings {
         if rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')) {
             return Ok(Some(value));
         }
-        let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+        let variables = [names.endpoint, "AWS_ENDPOINT_URL"];
         let told = variables.into_iter().find(|name| variable(name).as_ref() == Some(&value));
         let setting = told.map_or_else(|| self.key("endpoint_url"), str::to_owned);
         Err(Said { setting, value }.wrong("a URL belongs here, http://HOST[:PORT] or https://HOST[:PORT]"))
     }
 
-    /// Says whether the profile wants the bucket in the path, as its `s3` section can.
-    pub(super) fn path_style(&self) -> bool {
-        let pairs = self.profiles.get("s3").into_iter().flat_map(str::lines).filter_map(|line| line.split_once('='));
-        pairs.map(|(key, value)| (key.trim(), value.trim())).any(|pair| pair == ("addressing_style", "path"))
+    /// Returns what the profile says of a service alone, in its section: `addressing_style` in `s3`.
+    pub(super) fn section(&self, section: &str, key: &str) -> Option<&str> {
+        let pairs = self.profiles.get(section)?.lines().filter_map(|line| line.split_once('='));
+        pairs.map(|(key, value)| (key.trim(), value.trim())).find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     /// Says whether an instance's metadata are asked for, whatever this machine is: somebody says where they are.
@@ -188,4 +193,10 @@ impl Settings {
 pub(super) fn variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?.to_string_lossy().into_owned();
     (!value.is_empty()).then_some(value)
+}
+
+/// Returns the region that the environment says; it goes before that of any profile.
+#[cfg(feature = "aws-sdk-ssm")]
+pub(super) fn region_of_environment() -> Option<String> {
+    REGIONS.into_iter().find_map(variable)
 }

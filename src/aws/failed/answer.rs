@@ -3,13 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+use aws_types::request_id::RequestId as _;
 
 use super::Reason;
-use crate::store::{Denial, Outage, Setting};
+use crate::reason::{Denial, Outage, Service, Setting};
 
-/// How far a clock may be off before S3 no longer takes what it signs.
+/// How far a clock may be off before AWS no longer takes what it signs.
 const SKEW: Duration = Duration::from_secs(15 * 60);
 
 /// How many characters of a page that is no answer are told.
@@ -17,13 +17,14 @@ const TOLD: usize = 120;
 
 /// Holds what an answer says.
 pub(super) struct Answer<'a> {
+    service: Service,
     pub(super) status: u16,
-    /// S3's word for the error; empty where there is none.
+    /// The service's word for the error; empty where there is none.
     pub(super) code: &'a str,
     pub(super) region: Option<String>,
     message: Option<&'a str>,
     pub(super) request: Option<&'a str>,
-    /// What a server says that is no S3, where this one is none.
+    /// What a server says that is another one, where this one is.
     page: Option<String>,
     /// How far this machine's clock is ahead of the service's, or behind it.
     clock: Option<Clock>,
@@ -36,6 +37,7 @@ enum Clock {
 
 impl<'a> Answer<'a> {
     pub(super) fn of(
+        service: Service,
         raw: &HttpResponse,
         code: Option<&'a str>,
         message: Option<&'a str>,
@@ -53,17 +55,17 @@ impl<'a> Answer<'a> {
         let clock = header("date").and_then(Clock::read);
         let region = header("x-amz-bucket-region").or_else(|| region_in(body)).map(str::to_owned);
         let status = raw.status().as_u16();
-        Self { status, code: code.unwrap_or_default(), region, message, request, page, clock }
+        Self { service, status, code: code.unwrap_or_default(), region, message, request, page, clock }
     }
 
     /// Takes what stands in the body of an answer whose status says that all is well.
     pub(super) fn in_body(code: &'a str, message: &'a str, body: &[u8]) -> Self {
         let page = code.is_empty().then(|| said(body));
         let message = Some(message).filter(|message| !message.is_empty());
-        Self { status: 200, code, region: None, message, request: None, page, clock: None }
+        Self { service: Service::Store, status: 200, code, region: None, message, request: None, page, clock: None }
     }
 
-    /// Says that it is no S3 that answered.
+    /// Says that it is another service that answered.
     pub(super) fn is_foreign(&self) -> bool {
         self.page.is_some()
     }
@@ -71,13 +73,22 @@ impl<'a> Answer<'a> {
     pub(super) fn reason(&self) -> Reason {
         match (self.status, self.code) {
             (407, _) => Reason::Set(Setting::Proxy),
-            (429, _) | (_, "SlowDown" | "RequestLimitExceeded" | "ThrottlingException" | "TooManyRequests") => {
-                Reason::Out(Outage::Throttled)
-            }
+            (429, _)
+            | (
+                _,
+                "SlowDown"
+                | "RequestLimitExceeded"
+                | "Throttling"
+                | "ThrottlingException"
+                | "TooManyRequests"
+                | "TooManyRequestsException"
+                | "TooManyUpdates",
+            ) => Reason::Out(Outage::Throttled),
             (500.., _) if self.code != "NotImplemented" && self.status != 501 => Reason::Out(Outage::Plain),
             _ if self.is_foreign() => Reason::Set(Setting::Endpoint),
             (_, "RequestTimeTooSkewed") => Reason::Set(Setting::Clock),
             (401 | 403, "AuthFailure" | "SignatureDoesNotMatch" | "AccessDenied" | "Forbidden" | "")
+            | (_, "InvalidSignatureException")
                 if self.is_skewed() =>
             {
                 Reason::Set(Setting::Clock)
@@ -91,8 +102,10 @@ impl<'a> Answer<'a> {
             (_, "NoSuchBucket" | "InvalidBucketName") => Reason::Set(Setting::Bucket),
             (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired") => Reason::Denied(Denial::Expired),
             (_, "InvalidToken") => Reason::Denied(Denial::Token),
-            (_, "InvalidAccessKeyId") => Reason::Denied(Denial::Key),
-            (_, "SignatureDoesNotMatch") => Reason::Denied(Denial::Secret),
+            (_, "InvalidAccessKeyId" | "UnrecognizedClientException" | "IncompleteSignatureException") => {
+                Reason::Denied(Denial::Key)
+            }
+            (_, "SignatureDoesNotMatch" | "InvalidSignatureException") => Reason::Denied(Denial::Secret),
             (_, "AuthorizationHeaderMalformed")
                 if self.region.is_none() && !self.message.is_some_and(|said| said.contains("region")) =>
             {
@@ -106,8 +119,12 @@ impl<'a> Answer<'a> {
                 | "Redirect"
                 | "IllegalLocationConstraintException",
             )
-            | (301 | 302 | 307 | 308, _) => Reason::Set(Setting::Region),
-            (401 | 403, _) => Reason::Denied(Denial::Plain),
+            | (301 | 302 | 307 | 308, _) => match self.service {
+                Service::Store => Reason::Set(Setting::Region),
+                // What has no buckets has no other place to send anybody to.
+                Service::Parameters => Reason::Set(Setting::Endpoint),
+            },
+            (401 | 403, _) | (_, "AccessDeniedException") => Reason::Denied(Denial::Plain),
             (409, _)
             | (
                 _,
@@ -132,22 +149,23 @@ impl<'a> Answer<'a> {
 
     pub(super) fn words(&self) -> String {
         let Self { status, code, .. } = self;
+        let (name, model) = (self.service.name(), self.service.model());
         let said = match (code, self.message) {
-            (&"", _) => format!("the store answers {status}"),
-            (code, None) => format!("the store answers {status} {code}"),
-            (code, Some(message)) => format!("the store answers {status} {code}: {}", message.trim_end_matches('.')),
+            (&"", _) => format!("{name} answers {status}"),
+            (code, None) => format!("{name} answers {status} {code}"),
+            (code, Some(message)) => format!("{name} answers {status} {code}: {}", message.trim_end_matches('.')),
         };
         let said = match self.page.as_deref() {
             None => said,
-            Some("") => format!("{said}, and not as S3 does"),
-            Some(page) => format!("{said}, and not as S3 does: {page}"),
+            Some("") => format!("{said}, and not as {model} does"),
+            Some(page) => format!("{said}, and not as {model} does: {page}"),
         };
         let said = match (&self.region, self.of_code()) {
             (Some(region), Reason::Set(Setting::Region)) => format!("{said} (the bucket is in {region})"),
             _ => said,
         };
         let said = match &self.clock {
-            Some(clock) if self.reason() == Reason::Set(Setting::Clock) => format!("{}: {said}", clock.words()),
+            Some(clock) if self.reason() == Reason::Set(Setting::Clock) => format!("{}: {said}", clock.words(name)),
             _ => said,
         };
         self.request.map(|id| format!("{said} (request {id})")).unwrap_or(said)
@@ -165,13 +183,13 @@ impl Clock {
         })
     }
 
-    fn words(&self) -> String {
+    fn words(&self, service: &str) -> String {
         let (off, side) = match self {
             Self::Ahead(off) => (off, "ahead of"),
             Self::Behind(off) => (off, "behind"),
         };
         let off = humantime::format_duration(Duration::from_secs(off.as_secs()));
-        format!("the clock of this machine is {off} {side} the store's")
+        format!("the clock of this machine is {off} {side} {service}'s")
     }
 }
 

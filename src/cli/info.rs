@@ -1,0 +1,60 @@
+//! `metalogic info`.
+
+use serde_json::json;
+
+use crate::cli::session::Session;
+use crate::report;
+use crate::shelf::Found;
+use crate::version::{ReleaseName, Version};
+
+/// Print what is recorded of a release
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The name
+    #[arg(value_name = "NAME")]
+    name: ReleaseName,
+    /// The version [default: the latest]
+    #[arg(value_name = "VERSION")]
+    version: Option<Version>,
+    /// Count pre-releases, too, where no version is named
+    #[arg(long, conflicts_with = "version")]
+    pre: bool,
+}
+
+pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
+    let shelf = session.shelf().await?;
+    let found = session.release(&*shelf, &arguments.name, arguments.version.as_ref(), arguments.pre).await?;
+    let url = found.store.url(&found.key);
+    let object = json!({
+        "release": found.release.to_json(),
+        "url": url,
+        "place": shelf.place(),
+    });
+    session.answer(&object, || lines(&found, &url).into_bytes())
+}
+
+fn lines(found: &Found, url: &str) -> String {
+    let release = &found.release;
+    let mut rows = vec![
+        ("name", Some(release.name.to_string())),
+        ("version", Some(release.version.to_string())),
+        ("size", Some(format!("{} ({} bytes)", report::bytes(release.size), release.size))),
+        ("sha256", Some(release.sha256.map_or_else(|| "not recorded".to_owned(), |digest| digest.to_string()))),
+        ("filename", release.filename.as_ref().map(ToString::to_string)),
+        ("mode", release.mode.map(|mode| mode.to_string())),
+        ("staged", release.at.clone()),
+        ("commit", release.origin.as_ref().map(|origin| origin.commit.to_string())),
+        ("address", release.origin.as_ref().map(|origin| origin.address.to_string())),
+        ("artifact", release.origin.as_ref().map(|origin| origin.artifact.to_string())),
+        ("url", Some(url.to_owned())),
+    ];
+    let pairs = release.metadata.iter().map(|(key, value)| ("metadata", Some(format!("{key}={value}"))));
+    rows.extend(pairs);
+    let row = |(label, value): (&str, Option<String>)| Some(format!("{label:<10}{}\n", shown(&value?)));
+    rows.into_iter().filter_map(row).collect()
+}
+
+/// Returns a text in one line: what others recorded may hold anything.
+fn shown(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}

@@ -1,0 +1,87 @@
+//! Downloading a release to a local file, verified.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::arrival::{self, Arrival, ArrivalError, Arrived, Destination};
+use crate::artifact::Digest;
+use crate::event::Observer;
+use crate::shelf::Found;
+use crate::version::{ReleaseName, Version};
+
+/// Says what became of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Downloaded {
+    /// The file that has it now; none for standard output.
+    pub target: Option<PathBuf>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The digest that its bytes have, or, where they were not read, the recorded one.
+    pub sha256: Option<Digest>,
+    /// Whether a recorded digest confirmed the bytes.
+    pub verified: bool,
+    /// Whether the target had the same bytes already.
+    pub present: bool,
+}
+
+/// Says why a release was not downloaded.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// It is to go to a directory, and nobody recorded what the file is called.
+    #[error("{name} {version} has no recorded file name")]
+    Nameless {
+        /// Its name.
+        name: ReleaseName,
+        /// Its version.
+        version: Version,
+    },
+    /// It did not arrive.
+    #[error(transparent)]
+    Arrival(#[from] ArrivalError),
+}
+
+/// Downloads a release. With `dry_run` nothing is read or written but the local target's digest.
+///
+/// # Errors
+/// [`DownloadError`].
+pub async fn download(
+    observer: &Arc<dyn Observer>,
+    found: &Found,
+    destination: &Destination,
+    dry_run: bool,
+) -> Result<Downloaded, DownloadError> {
+    let release = &found.release;
+    let target = match destination {
+        Destination::Directory(directory) => {
+            let name = release.filename.as_ref().ok_or_else(|| DownloadError::Nameless {
+                name: release.name.clone(),
+                version: release.version.clone(),
+            })?;
+            if !dry_run {
+                arrival::make_directory(directory)?;
+            }
+            Some(directory.join(name.to_string()))
+        }
+        Destination::File(file) => Some(file.clone()),
+        Destination::StandardOutput => None,
+    };
+    let arrival = Arrival {
+        store: &*found.store,
+        key: found.key.clone(),
+        what: format!("{} {}", release.name, release.version),
+        observer,
+        size: Some(release.size),
+        sha256: release.sha256,
+        mode: release.mode,
+    };
+    let present = match &target {
+        Some(target) => arrival.is_at(target).await?,
+        None => false,
+    };
+    let (size, sha256) = (release.size, release.sha256);
+    if present || dry_run {
+        return Ok(Downloaded { target, size, sha256, verified: present, present });
+    }
+    let Arrived { size, sha256, verified } = arrival.receive(target.as_deref()).await?;
+    Ok(Downloaded { target, size, sha256: Some(sha256), verified, present: false })
+}
