@@ -72,7 +72,7 @@ impl Failed {
             }
             SdkError::ResponseError(failure) => {
                 let answer = Answer::of(service, failure.raw(), None, None, None);
-                if answer.is_foreign() && !answer::is_document(failure.raw()) {
+                if answer.is_foreign() && !answer::is_document(service, failure.raw()) {
                     return Self::answered(answer);
                 }
                 Self::unanswered(Reason::Out(Outage::Plain), chain(error))

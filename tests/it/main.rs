@@ -11,6 +11,8 @@
     missing_docs,
     unreachable_pub
 )]
+// What only the Parameter Store is tested with.
+#![cfg_attr(not(feature = "aws-sdk-ssm"), allow(dead_code))]
 
 mod alike;
 mod architecture;
@@ -40,6 +42,7 @@ mod metalogic;
 mod moto;
 mod names;
 mod organisation;
+mod parameters;
 mod policies;
 mod processes;
 mod readme;

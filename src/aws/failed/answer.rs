@@ -46,7 +46,8 @@ impl<'a> Answer<'a> {
         let body = raw.body().bytes().unwrap_or_default();
         let header = |name| raw.headers().get(name);
         // Only the answer to HEAD has no word for its error.
-        let foreign = is_page(raw) || code.is_none() && !body.is_empty();
+        let mute = service == Service::Store && body.is_empty();
+        let foreign = is_page(raw) || code.is_none() && !mute;
         let target = header("location").filter(|_| header("x-amz-bucket-region").is_none() && code.is_none());
         let page = match target {
             Some(target) => Some(format!("it sends whoever asks to {target}")),
@@ -214,9 +215,14 @@ fn region_in(body: &[u8]) -> Option<&str> {
     (!region.is_empty() && region.chars().all(plain)).then_some(region)
 }
 
-/// Says that an answer has a document as S3 writes them, or at least the beginning of one.
-pub(super) fn is_document(raw: &HttpResponse) -> bool {
-    !is_page(raw) && raw.body().bytes().is_some_and(|body| body.trim_ascii_start().starts_with(b"<"))
+/// Says that an answer has a document as the service writes them, or at least the beginning of one.
+pub(super) fn is_document(service: Service, raw: &HttpResponse) -> bool {
+    let begins = |with: &[u8]| raw.body().bytes().is_some_and(|body| body.trim_ascii_start().starts_with(with));
+    match service {
+        Service::Store => !is_page(raw) && begins(b"<"),
+        // Many speak JSON, and have another word for an error than AWS has.
+        Service::Parameters => raw.status().is_success() && begins(b"{"),
+    }
 }
 
 /// Says that what was sent did not arrive as it was, or with a time that the SDK has corrected since.

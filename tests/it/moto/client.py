@@ -1,12 +1,19 @@
-"""Has boto3 do what each line of standard input says, `[operation, arguments]`, and answers each with one line, until the input ends."""
+"""Has boto3 do what each line of standard input says, `[region, service, operation, arguments]`, and answers each with one line, until the
+input ends."""
 
+import functools
 import hashlib
 import json
 import sys
 
 import boto3
+import requests
 
-client = boto3.client("s3", endpoint_url=sys.argv[1])
+
+@functools.cache
+def client(service, region):
+    """Returns the client of a service in a region."""
+    return boto3.client(service, region_name=region, endpoint_url=sys.argv[1])
 
 
 def told(value):
@@ -18,9 +25,13 @@ def told(value):
 
 
 for line in sys.stdin:
-    operation, arguments = json.loads(line)
+    region, service, operation, arguments = json.loads(line)
     try:
-        answer = {"answer": getattr(client, operation)(**arguments)}
+        if service == "moto-api":
+            requests.post(f"{sys.argv[1]}/moto-api/{operation}", data=arguments).raise_for_status()
+            answer = {"answer": None}
+        else:
+            answer = {"answer": getattr(client(service, region), operation)(**arguments)}
     except Exception as error:  # Whatever it is, the test that asked is told.
         answer = {"error": repr(error)}
     print(json.dumps(answer, default=told), flush=True)
