@@ -120,6 +120,7 @@ impl Failure {
     fn of(error: &anyhow::Error) -> Self {
         let (kind, hint) = verdict(error).unwrap_or((Kind::Other, None));
         let mut causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+        causes.extend(shelf::regions(error));
         causes.dedup();
         let message = error.to_string();
         causes.retain(|cause| *cause != message);

@@ -82,7 +82,7 @@ pub enum Content {
         /// What it was when it was hashed.
         measured: Measured,
     },
-    /// From an object of a store, which a build published: it is named or copied there, and never read here.
+    /// From an object of a store, which a build published: it is named or copied there, and read here only where no service copies it.
     Object {
         /// The store.
         store: Arc<dyn Store>,
@@ -169,6 +169,18 @@ pub enum ShelfError {
         /// Whether one was to be staged.
         staging: bool,
     },
+    /// The version was staged with other build metadata at the same moment, so that both stand.
+    #[error("{name} {version} was staged in {place} at the same moment as {stands}, and both stand")]
+    BothStand {
+        /// The name.
+        name: ReleaseName,
+        /// The version that was staged.
+        version: Version,
+        /// The version that was staged by someone else.
+        stands: Version,
+        /// Where.
+        place: String,
+    },
     /// Another release stands under this version. It stays.
     #[error("{name} {version} stands in {place} already, and is another: {difference}")]
     Conflict {
@@ -228,8 +240,8 @@ pub enum ShelfError {
     /// A key of metadata is one that says something of its own.
     #[error("the metadata key {0} is not free to use")]
     Reserved(String),
-    /// Some regions do not have the release that others have.
-    #[error("{name} {version} is not staged everywhere: {}", regions(staged, failed))]
+    /// Some regions do not have the release, for one reason or another.
+    #[error("{name} {version} is staged in {} of {} regions", staged.len(), staged.len() + failed.len())]
     Partly {
         /// The name.
         name: ReleaseName,
@@ -295,18 +307,17 @@ pub enum ShelfError {
 }
 
 impl ShelfError {
+    /// Says whether what was asked is at odds with what stands, so that nothing of it is to be done anywhere.
+    #[must_use]
+    pub fn is_at_odds(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::OtherBuild { .. } | Self::BothStand { .. })
+    }
+
     /// Makes the error of a race that was lost too often.
     #[must_use]
     pub fn raced(name: &ReleaseName, up: TimeIsUp) -> Self {
         Self::Raced { name: name.clone(), races: up.races, waited: up.waited }
     }
-}
-
-/// Says how staging ended in each of several regions.
-fn regions(staged: &[String], failed: &[(String, ShelfError)]) -> String {
-    let failures = failed.iter().map(|(region, error)| format!("{region} failed: {}", chain(error)));
-    let done = staged.iter().map(|region| format!("{region} has it"));
-    failures.chain(done).collect::<Vec<_>>().join("; ")
 }
 
 /// Returns an error and its causes in one line.

@@ -1,7 +1,8 @@
 //! What it is to whoever stages or asks for a release that it does not come about.
 
 use super::{Kind, Verdict, advised, local, parameters, plain, store};
-use crate::shelf::ShelfError;
+use crate::shelf::{ShelfError, chain};
+use crate::stage::StageError;
 use crate::transfer::ReceiveError;
 
 pub(super) fn shelf(error: &ShelfError) -> Verdict {
@@ -28,6 +29,10 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
         ShelfError::OtherBuild { staging: true, .. } | ShelfError::Conflict { .. } => {
             advised(Kind::Conflict, "a release is never replaced: stage what differs under a new version")
         }
+        ShelfError::BothStand { .. } => advised(
+            Kind::Conflict,
+            "whoever keeps the bucket has to remove one of the two; until then the higher one by its build metadata is found",
+        ),
         ShelfError::Name { .. } => advised(Kind::Usage, "choose a name that an artifact could have"),
         ShelfError::Reserved(_) => {
             advised(Kind::Usage, "--filename records a file's name; choose another key for what is your own")
@@ -56,6 +61,17 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
         }
         ShelfError::Partly { failed, .. } => partly(failed),
     }
+}
+
+/// Returns how a release that is not staged everywhere fared: one line a region.
+pub(super) fn regions(error: &anyhow::Error) -> Vec<String> {
+    let error = match error.downcast_ref() {
+        Some(StageError::Shelf(source)) => Some(source),
+        _ => error.downcast_ref(),
+    };
+    let Some(ShelfError::Partly { staged, failed, .. }) = error else { return Vec::new() };
+    let failed = failed.iter().map(|(region, error)| format!("{region} failed: {}", chain(error)));
+    failed.chain(staged.iter().map(|region| format!("{region} has it"))).collect()
 }
 
 /// Judges failures of several regions, which are one kind together or several.

@@ -1,6 +1,6 @@
 //! Startifact's own shelf, on parameters and buckets in memory.
 
-mod account;
+pub mod account;
 mod finding;
 mod laws;
 mod loading;

@@ -39,7 +39,7 @@ impl Startifact {
                     let organisation = Organisation::parse(&text).map_err(malformed)?;
                     let sites = Sites { account, organisation: &organisation, home, sites: Vec::new() };
                     let (readers, stagers) = sites.make(regions);
-                    let place = format!("{parameter} in {place}");
+                    let place = format!("{parameter} ({place})");
                     let shelf = Self { place, organisation, readers, stagers, observer, timeout: limits.timeout };
                     shelf.tell(&troubles);
                     return Ok(shelf);

@@ -121,9 +121,9 @@ async fn missing_everywhere_and_a_region_that_is_down_are_different_errors() {
     let missing = told(find(&ground, &["a", "b"], Fine, "1.0.0").await.unwrap_err());
     assert_eq!(
         (missing.kind, missing.message.as_str()),
-        (Kind::NotFound, "app 1.0.0 is not staged in /startifact in a")
+        (Kind::NotFound, "app 1.0.0 is not staged in /startifact (a)")
     );
-    for down in ["a/s3", "b/s3", "/s3", "b/ssm get /bucket"] {
+    for down in ["a/s3", "b/s3", "/s3", "a/s3 head", "b/s3 head", "b/ssm get /bucket"] {
         let away = told(find(&ground, &["a", "b"], fates(&[(down, Fate::Lost)]), "1.0.0").await.unwrap_err());
         assert_eq!(away.kind, Kind::Unavailable, "{down}");
         assert!(away.message.ends_with(" does not answer"), "{}", away.message);

@@ -20,7 +20,7 @@ async fn the_configuration_is_that_of_the_first_region_that_has_it() {
     let ground = Ground::released(&["b"]).await;
     let (fates, asked) = seen(vec![]);
     let loaded = ground.shelf_in(&["a", "b", "c"], fates).await.unwrap();
-    assert_eq!(loaded.shelf.place(), "/startifact in b");
+    assert_eq!(loaded.shelf.place(), "/startifact (b)");
     assert_eq!(*asked.lock().unwrap(), ["a/ssm get /startifact", "b/ssm get /startifact"]);
     assert!(loaded.passed_over().is_empty(), "to have none is no fault");
 }
@@ -29,7 +29,7 @@ async fn the_configuration_is_that_of_the_first_region_that_has_it() {
 async fn without_regions_the_configuration_is_that_of_the_default_region() {
     let (fates, asked) = seen(vec![]);
     let loaded = Ground::described().await.shelf(fates).await.unwrap();
-    assert_eq!(loaded.shelf.place(), "/startifact in home");
+    assert_eq!(loaded.shelf.place(), "/startifact (home)");
     assert_eq!(*asked.lock().unwrap(), ["home/ssm get /startifact"]);
 }
 
@@ -146,7 +146,7 @@ async fn a_bucket_that_has_no_name_is_told_with_its_parameter() {
         let loaded = ground.shelf(Fine).await.unwrap();
         told(loaded.shelf.versions(&name()).await.unwrap_err())
     };
-    for odd in ["", "s3://bucket", "bucket/prefix", "Bucket", "bucket/"] {
+    for odd in ["s3://bucket", "bucket/prefix", "Bucket", "bucket/"] {
         ground.set("names", "/bucket", odd).await;
         let failure = shelf(ground.clone()).await;
         assert_eq!(failure.kind, Kind::Configuration);

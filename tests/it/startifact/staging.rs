@@ -181,12 +181,10 @@ async fn a_region_that_fails_does_not_keep_others_from_being_staged() {
     let down = Where { words: vec![("b/s3 put", Fate::Lost)], ..Where::default() };
     let partly = told(ground.shelf(down).await.unwrap().stage(&ware.staging).await.unwrap_err());
     assert_eq!(partly.kind, Kind::Unavailable);
-    assert!(
-        partly.message.starts_with("app 1.0.0 is not staged everywhere: b failed: b does not answer: "),
-        "{}",
-        partly.message
-    );
-    assert!(partly.message.ends_with("; a has it; c has it") && partly.hint.unwrap().contains("stage it again"));
+    assert_eq!(partly.message, "app 1.0.0 is staged in 2 of 3 regions");
+    assert!(partly.causes[0].starts_with("b failed: b does not answer: "), "{:?}", partly.causes);
+    assert_eq!(partly.causes[1..], ["a has it", "c has it"]);
+    assert!(partly.hint.unwrap().contains("stage it again"));
     let staged = async |region: &str| ground.said(region, "/app/latest").await.is_some();
     assert!(staged("a").await && !staged("b").await && staged("c").await);
     // Regions may fail of different things.
@@ -195,6 +193,38 @@ async fn a_region_that_fails_does_not_keep_others_from_being_staged() {
     let again = stage(&ground, &ware.staging).await.unwrap();
     assert_eq!((again.present, again.bytes_sent), (false, 1), "what was staged is not sent again");
     assert!(staged("b").await);
+}
+
+#[tokio::test]
+async fn what_is_at_odds_with_one_region_is_staged_in_none() {
+    for standing in ["app@1.0.0", "app@1.0.0+x"] {
+        let ground = Ground::released(&["a", "b", "c"]).await;
+        ground.bucket("c").plant(standing, "other bytes");
+        let refused = told(stage(&ground, &ware("1.0.0", b"1", &[]).staging).await.unwrap_err());
+        assert_eq!(refused.kind, Kind::Conflict);
+        assert!(refused.message.contains("s3://bucket-c in c"), "{}", refused.message);
+        assert!(ground.bucket("a").objects().is_empty() && ground.bucket("b").objects().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_fails_everywhere_for_one_reason_is_one_error() {
+    let ground = Ground::released(&["a", "b"]).await;
+    let down = || Where { words: vec![("/s3", Fate::Lost)], ..Where::default() };
+    let away = told(ground.shelf(down()).await.unwrap().stage(&ware("1.0.0", b"1", &[]).staging).await.unwrap_err());
+    assert_eq!((away.kind, away.message.as_str()), (Kind::Unavailable, "a does not answer"));
+}
+
+#[tokio::test]
+async fn where_two_builds_stand_the_one_that_was_left_half_done_is_completed_and_told_of() {
+    let ground = Ground::described().await;
+    ground.bucket("eu").plant("org/app@1.0.0+a", "1");
+    ground.bucket("eu").plant("org/app@1.0.0+b", "2");
+    let both = told(stage(&ground, &ware("1.0.0+a", b"1", &[("a", "1")]).staging).await.unwrap_err());
+    assert_eq!(both.kind, Kind::Conflict);
+    assert!(both.message.starts_with("app 1.0.0+a was staged in") && both.message.contains("1.0.0+b, and both stand"));
+    assert!(ground.bucket("eu").objects().contains_key("org/app@1.0.0+a/metadata"));
+    assert_eq!(ground.said("latest", "/org-app/latest").await.as_deref(), Some("1.0.0+b"));
 }
 
 /// Who may do what the article lists for stagers, and read the two parameters without which nobody knows where to.
