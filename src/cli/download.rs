@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::cli::session::Session;
+use crate::cli::shelf::Wanted;
 use crate::download;
 use crate::report;
-use crate::version::{ReleaseName, Version};
 
 /// Download a release, verified
 ///
@@ -15,15 +15,8 @@ use crate::version::{ReleaseName, Version};
 /// then gives it its name. A file that has the same bytes already is left alone; another is replaced.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The name
-    #[arg(value_name = "NAME")]
-    name: ReleaseName,
-    /// The version [default: the latest]
-    #[arg(value_name = "VERSION")]
-    version: Option<Version>,
-    /// Count pre-releases, too, where no version is named
-    #[arg(long, conflicts_with = "version")]
-    pre: bool,
+    #[command(flatten)]
+    wanted: Wanted,
     /// The directory to put it into under its recorded file name, made when absent [default: .]
     #[arg(short, long, value_name = "DIR", conflicts_with = "file")]
     output: Option<PathBuf>,
@@ -38,7 +31,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let destination = session.destination(arguments.file.as_deref(), arguments.output.as_deref())?;
     let shelf = session.shelf().await?;
-    let found = session.release(&*shelf, &arguments.name, arguments.version.as_ref(), arguments.pre).await?;
+    let found = session.release(&*shelf, &arguments.wanted).await?;
     let downloaded = download::download(session.observer(), &found, &destination, arguments.dry_run).await?;
 
     let release = &found.release;

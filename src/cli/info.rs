@@ -3,27 +3,20 @@
 use serde_json::json;
 
 use crate::cli::session::Session;
+use crate::cli::shelf::Wanted;
 use crate::report;
 use crate::shelf::Found;
-use crate::version::{ReleaseName, Version};
 
 /// Print what is recorded of a release
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The name
-    #[arg(value_name = "NAME")]
-    name: ReleaseName,
-    /// The version [default: the latest]
-    #[arg(value_name = "VERSION")]
-    version: Option<Version>,
-    /// Count pre-releases, too, where no version is named
-    #[arg(long, conflicts_with = "version")]
-    pre: bool,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let shelf = session.shelf().await?;
-    let found = session.release(&*shelf, &arguments.name, arguments.version.as_ref(), arguments.pre).await?;
+    let found = session.release(&*shelf, &arguments.wanted).await?;
     let url = found.store.url(&found.key);
     let object = json!({
         "release": found.release.to_json(),

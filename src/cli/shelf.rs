@@ -12,6 +12,20 @@ use crate::stage::{self, StageError};
 use crate::store::{Store, StoreError};
 use crate::version::{ReleaseName, Version};
 
+/// Says which release is wanted.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wanted {
+    /// The name
+    #[arg(value_name = "NAME")]
+    name: ReleaseName,
+    /// The version [default: the latest]
+    #[arg(value_name = "VERSION")]
+    version: Option<Version>,
+    /// Count pre-releases, too, where no version is named
+    #[arg(long, conflicts_with = "version")]
+    pre: bool,
+}
+
 /// Holds the shelf, and the store that it is in, if it is in the store.
 pub(crate) struct OpenShelf {
     shelf: Box<dyn Shelf>,
@@ -75,17 +89,11 @@ impl Session {
         }
     }
 
-    /// Finds the release that is meant: the latest, where no version is named.
-    pub(crate) async fn release(
-        &self,
-        shelf: &dyn Shelf,
-        name: &ReleaseName,
-        version: Option<&Version>,
-        pre: bool,
-    ) -> Result<Found, ShelfError> {
-        match version {
-            Some(version) => shelf.find(name, version).await,
-            None => shelf.find(name, &shelf.latest(name, pre).await?).await,
+    /// Finds the release that is wanted.
+    pub(crate) async fn release(&self, shelf: &dyn Shelf, wanted: &Wanted) -> Result<Found, ShelfError> {
+        match &wanted.version {
+            Some(version) => shelf.find(&wanted.name, version).await,
+            None => shelf.find(&wanted.name, &shelf.latest(&wanted.name, wanted.pre).await?).await,
         }
     }
 }
