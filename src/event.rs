@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::address::Commit;
 use crate::artifact::Name;
 use crate::metalogic::Step;
+use crate::version::Version;
 
 /// Names one thing that happened while a flow ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,29 @@ pub enum Event {
         target: Option<PathBuf>,
         /// Whether the target had the same bytes already.
         present: bool,
+    },
+    /// One of several regions does not do what it was asked, and others do.
+    RegionPassedOver {
+        /// The region.
+        region: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The parameter that says what is latest was set.
+    LatestSet {
+        /// The parameter's name.
+        parameter: String,
+        /// Where it is.
+        place: String,
+        /// What it says now.
+        version: Version,
+    },
+    /// Other stagers set what is latest at the same time: it is looked at again.
+    LostLatestRace {
+        /// The parameter's name.
+        parameter: String,
+        /// Where it is.
+        place: String,
     },
     /// No digest of an artifact is recorded anywhere, so that its bytes could not be verified.
     Unverified {

@@ -7,6 +7,7 @@ mod parameters;
 mod registry;
 mod release;
 mod setup;
+mod shelf;
 mod store;
 
 use std::error::Error;
@@ -30,8 +31,9 @@ pub use hooks::LateError;
 pub use kind::Kind;
 use parameters::parameters;
 use registry::{edit, registry, share};
-use release::{download, shelf, stage};
+use release::{download, stage};
 use setup::{answer, parameter_name, setup};
+use shelf::shelf;
 use store::store;
 
 /// Holds one failure as it is told.
@@ -118,6 +120,7 @@ impl Failure {
     fn of(error: &anyhow::Error) -> Self {
         let (kind, hint) = verdict(error).unwrap_or((Kind::Other, None));
         let mut causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+        causes.extend(shelf::regions(error));
         causes.dedup();
         let message = error.to_string();
         causes.retain(|cause| *cause != message);

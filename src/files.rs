@@ -1,6 +1,7 @@
 //! Local files: what they are, and how new ones come to be.
 
 mod program;
+mod scratch;
 mod swap;
 
 use std::fs::{File, Metadata, Permissions};
@@ -11,6 +12,7 @@ use crate::artifact::{Digest, Hasher, Mode};
 use crate::store::Progress;
 
 pub use program::{Standing, is_program, is_same, path_of, place_program, remove, rename, set_aside, standing};
+pub use scratch::Scratch;
 pub use swap::swap;
 
 /// How many bytes are read from a file at a time.

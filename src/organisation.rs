@@ -173,19 +173,21 @@ impl Organisation {
         let value = json::read(text.as_bytes()).map_err(OrganisationError::Syntax)?;
         let fields = value.as_object().ok_or_else(|| refused("(the whole)", &value, "an object belongs here"))?;
         let mut keys = Keys(fields.clone());
-        // A released version that was pointed to a described configuration leaves its own keys there, empty.
-        let (released, described) = (keys.text("bucket_name_param")?, keys.text("bucket_param_name")?);
-        let (bucket_parameter, kind) = match (released.is_empty(), described.is_empty()) {
-            (true, true) => return Err(OrganisationError::Unfinished),
-            (false, _) => (released, OrganisationKind::Released { regions: keys.regions()? }),
-            (true, false) => (
-                described,
-                OrganisationKind::Described {
-                    bucket_parameter_region: keys.region("bucket_param_region")?,
-                    bucket_region: keys.region("bucket_region")?,
-                    parameter_region: keys.region("parameter_region")?,
-                },
-            ),
+        // A released version that was pointed to a described configuration leaves its own keys there, empty; whatever names no bucket is
+        // kept as it is.
+        let says =
+            |key: &str| !matches!(fields.get(key), None | Some(Value::Null)) && fields.get(key) != Some(&"".into());
+        let (bucket_parameter, kind) = if says("bucket_name_param") {
+            (keys.text("bucket_name_param")?, OrganisationKind::Released { regions: keys.regions()? })
+        } else if says("bucket_param_name") {
+            let kind = OrganisationKind::Described {
+                bucket_parameter_region: keys.region("bucket_param_region")?,
+                bucket_region: keys.region("bucket_region")?,
+                parameter_region: keys.region("parameter_region")?,
+            };
+            (keys.text("bucket_param_name")?, kind)
+        } else {
+            return Err(OrganisationError::Unfinished);
         };
         let key_prefix = keys.text("bucket_key_prefix")?;
         let parse =
@@ -199,7 +201,7 @@ impl Organisation {
         })
     }
 
-    /// Returns the configuration as Startifact writes it: sorted keys, two spaces a level, nothing at the end.
+    /// Returns the configuration as Startifact writes it: sorted keys, two spaces a level, ASCII alone, nothing at the end.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut keys = self.rest.clone();
@@ -223,7 +225,7 @@ impl Organisation {
                 put("regions", regions.iter().map(Region::as_str).collect::<Vec<_>>().join(","));
             }
         }
-        format!("{:#}", Value::Object(keys.into_iter().collect()))
+        json::sorted(Value::Object(keys.into_iter().collect()))
     }
 
     /// Returns the name of the parameter that holds the latest version of a name.

@@ -152,6 +152,15 @@ impl Observer for Report {
             }
             Event::Fetched { name, commit, present: false, .. } => self.log(&format!("fetched {name} from {commit}")),
             Event::Fetched { name, present: true, .. } => self.log(&format!("{name} is there already")),
+            Event::RegionPassedOver { region, problem } => {
+                self.warning(&format!("{region} is passed over: {problem}"));
+            }
+            Event::LatestSet { parameter, place, version } => {
+                self.log(&format!("the parameter {parameter} in {place} says {version} now"));
+            }
+            Event::LostLatestRace { parameter, place } => {
+                self.detail(&format!("others set the parameter {parameter} in {place} too: looking again"));
+            }
             Event::Unverified { name, commit } => {
                 self.warning(&format!("{name} at {commit} has no recorded digest: its bytes are not verified"));
             }

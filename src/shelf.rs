@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use crate::artifact::NameError;
 use crate::files::Measured;
+use crate::organisation::OrganisationError;
 use crate::parameters::ParameterError;
 use crate::race::TimeIsUp;
 use crate::release::{Release, ReleaseError};
@@ -81,7 +82,7 @@ pub enum Content {
         /// What it was when it was hashed.
         measured: Measured,
     },
-    /// From an object of a store, which a build published: it is named or copied there, and never read here.
+    /// From an object of a store, which a build published: it is named or copied there, and read here only where no service copies it.
     Object {
         /// The store.
         store: Arc<dyn Store>,
@@ -134,6 +135,26 @@ pub enum ShelfError {
         /// Where it was looked for.
         place: String,
     },
+    /// Nobody can say whether this version is staged to whoever may not list what is.
+    #[error("{name} {version} is not staged in {place}, as far as can be seen")]
+    Hidden {
+        /// The name.
+        name: ReleaseName,
+        /// The version.
+        version: Version,
+        /// Where it was looked for.
+        place: String,
+        /// What the store says.
+        source: StoreError,
+    },
+    /// What was set as latest is a pre-release, which no release of ours ever is.
+    #[error("{what} says {version}, which is a pre-release")]
+    LatestIsPre {
+        /// What says it.
+        what: String,
+        /// What it says.
+        version: Version,
+    },
     /// The version is staged with other build metadata, which makes it no other version.
     #[error("{name} {version} is staged as {stands} in {place}: build metadata makes no other version")]
     OtherBuild {
@@ -147,6 +168,18 @@ pub enum ShelfError {
         place: String,
         /// Whether one was to be staged.
         staging: bool,
+    },
+    /// The version was staged with other build metadata at the same moment, so that both stand.
+    #[error("{name} {version} was staged in {place} at the same moment as {stands}, and both stand")]
+    BothStand {
+        /// The name.
+        name: ReleaseName,
+        /// The version that was staged.
+        version: Version,
+        /// The version that was staged by someone else.
+        stands: Version,
+        /// Where.
+        place: String,
     },
     /// Another release stands under this version. It stays.
     #[error("{name} {version} stands in {place} already, and is another: {difference}")]
@@ -178,6 +211,47 @@ pub enum ShelfError {
         /// What is wrong with it.
         source: ReleaseError,
     },
+    /// There is no configuration of an organisation.
+    #[error("no parameter {parameter} with the organisation's configuration in {places}")]
+    NoConfiguration {
+        /// The parameter's name.
+        parameter: String,
+        /// Where it was looked for.
+        places: String,
+    },
+    /// The configuration of the organisation is none.
+    #[error("the configuration in the parameter {parameter} in {place} is of no use")]
+    Configuration {
+        /// The parameter's name.
+        parameter: String,
+        /// Where it is.
+        place: String,
+        /// What is wrong with it.
+        source: OrganisationError,
+    },
+    /// The parameter is not there that holds the bucket's name.
+    #[error("no parameter {parameter} with the bucket's name in {place}")]
+    NoBucket {
+        /// The parameter's name.
+        parameter: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// A key of metadata is one that says something of its own.
+    #[error("the metadata key {0} is not free to use")]
+    Reserved(String),
+    /// Some regions do not have the release, for one reason or another.
+    #[error("{name} {version} is staged in {} of {} regions", staged.len(), staged.len() + failed.len())]
+    Partly {
+        /// The name.
+        name: ReleaseName,
+        /// The version.
+        version: Version,
+        /// Where it is staged.
+        staged: Vec<String>,
+        /// Where it is not, and why.
+        failed: Vec<(String, ShelfError)>,
+    },
     /// A parameter or an object says what it cannot say.
     #[error("{what} is {value}: {problem}")]
     Value {
@@ -197,6 +271,14 @@ pub enum ShelfError {
         version: Version,
         /// Why.
         source: ReceiveError,
+    },
+    /// Bytes that go from one store to another by this machine could not be kept here.
+    #[error("{what} could not be kept in a local file on its way")]
+    Local {
+        /// The object.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// A region does not answer, so that nobody can say whether something is there.
     #[error("{region} does not answer")]
@@ -225,9 +307,27 @@ pub enum ShelfError {
 }
 
 impl ShelfError {
+    /// Says whether what was asked is at odds with what stands, so that nothing of it is to be done anywhere.
+    #[must_use]
+    pub fn is_at_odds(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::OtherBuild { .. } | Self::BothStand { .. })
+    }
+
     /// Makes the error of a race that was lost too often.
     #[must_use]
     pub fn raced(name: &ReleaseName, up: TimeIsUp) -> Self {
         Self::Raced { name: name.clone(), races: up.races, waited: up.waited }
     }
+}
+
+/// Returns an error and its causes in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for cause in std::iter::successors(Some(error), |error| error.source()) {
+        let said = cause.to_string();
+        if words.last() != Some(&said) {
+            words.push(said);
+        }
+    }
+    words.join(": ")
 }

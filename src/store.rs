@@ -71,6 +71,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// moving its bytes through this process. The copy keeps the attributes.
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError>;
 
+    /// Names an object as it is now to other stores of the same service, so that one of them can copy it; none where no other store can,
+    /// or where there is no object.
+    async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError>;
+
+    /// Copies an object of another store under a key that must not exist yet ([`StoreError::Precondition`]), without moving its bytes
+    /// through this process, with these attributes. Answers whether it could: where not, nothing was done.
+    async fn copy_from(&self, source: &Source, to: &Key, attributes: Attributes) -> Result<bool, StoreError>;
+
     /// Deletes an object. To delete what does not exist is success.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
 
@@ -124,6 +132,21 @@ pub struct Object {
     pub size: u64,
     /// What is recorded beside its bytes.
     pub attributes: Attributes,
+}
+
+/// Names one version of an object to other stores of the service that keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The service's URL; none for the one that the settings of the AWS tools mean.
+    pub service: Option<String>,
+    /// The bucket.
+    pub bucket: String,
+    /// The object's whole key there.
+    pub object: String,
+    /// What is known of it.
+    pub known: Object,
+    /// The tag of this version of it.
+    pub tag: Tag,
 }
 
 /// Holds what a put sends.

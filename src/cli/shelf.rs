@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::cli::session::Session;
 use crate::config::{ConfigError, StorePlace};
+use crate::shelf::startifact::Startifact;
 use crate::shelf::store::StoreShelf;
 use crate::shelf::{Found, Shelf, ShelfError, Staged, Staging};
 use crate::stage::{self, StageError};
@@ -32,7 +33,10 @@ impl Session {
         let store = opened.as_ref().ok().map(|(store, _)| &**store);
         if let Some((parameter, said)) = self.parameter(store).await? {
             self.report.detail(&format!("{said}: releases stand where {parameter} says"));
-            anyhow::bail!("{parameter} cannot be read yet");
+            let (account, observer) = (self.config.account(), Arc::clone(self.observer()));
+            let regions = self.config.versions_regions()?;
+            let shelf = Startifact::load(account, &parameter, &regions, observer, self.config.limits()).await?;
+            return Ok(OpenShelf { shelf: Box::new(shelf), store: None });
         }
         let (store, place) = opened?;
         self.tell_of(&place);

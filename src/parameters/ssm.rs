@@ -18,7 +18,7 @@ use crate::organisation::Region;
 use crate::reason::{Denial, Outage, Service, Setting};
 
 /// What messages say where the region is not known yet: a profile may name it, which is not read before the first request.
-const SOMEWHERE: &str = "the region that the AWS settings name";
+const SOMEWHERE: &str = "the default region";
 
 /// Reaches the Parameter Store of a region.
 ///

@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag};
+use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag};
 use crate::address::Commit;
 use crate::location::file_url;
 use crate::metalogic::Listing;
@@ -103,6 +103,14 @@ impl Store for DirectoryStore {
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
         let (site, from, to) = (Arc::clone(&self.site), from.clone(), to.clone());
         task::run(to.to_string(), move |task| write::copy(task, &site, &from, &to)).await
+    }
+
+    async fn source(&self, _: &Key) -> Result<Option<Source>, StoreError> {
+        Ok(None)
+    }
+
+    async fn copy_from(&self, _: &Source, _: &Key, _: Attributes) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {

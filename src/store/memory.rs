@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 
 use super::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag, Upload, is_near,
-    source,
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag, Upload,
+    is_near, source,
 };
 use crate::address::Commit;
 use crate::metalogic::Listing;
@@ -44,6 +44,12 @@ impl MemoryStore {
     /// Puts an object under any text below the root, as a program that knows nothing of this one could.
     pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) {
         self.shelf().place(key.to_owned(), bytes.into(), Attributes::default());
+    }
+
+    /// Returns every object by its key below the root, as a program that knows nothing of this one sees them.
+    #[must_use]
+    pub fn objects(&self) -> BTreeMap<String, Bytes> {
+        self.shelf().objects.iter().map(|(key, stored)| (key.clone(), stored.bytes.clone())).collect()
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -166,6 +172,14 @@ impl Store for MemoryStore {
         }
         shelf.place(key, stored.bytes, stored.attributes);
         Ok(())
+    }
+
+    async fn source(&self, _: &Key) -> Result<Option<Source>, StoreError> {
+        Ok(None)
+    }
+
+    async fn copy_from(&self, _: &Source, _: &Key, _: Attributes) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {

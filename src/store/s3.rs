@@ -23,7 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag};
+use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag};
 use crate::address::Commit;
 use crate::aws::Common;
 use crate::metalogic::Listing;
@@ -116,6 +116,14 @@ impl Store for S3Store {
 
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
         copy::copy(&self.bucket, from, to).await
+    }
+
+    async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {
+        copy::source(&self.bucket, key).await
+    }
+
+    async fn copy_from(&self, source: &Source, to: &Key, attributes: Attributes) -> Result<bool, StoreError> {
+        copy::copy_from(&self.bucket, source, to, attributes).await
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {

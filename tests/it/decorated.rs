@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
-use metalogic::store::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Store, StoreError, Tag};
+use metalogic::store::{
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag,
+};
 
 /// Is told of operations; an operation takes place when `before` has returned.
 #[async_trait]
@@ -88,6 +90,15 @@ impl<S: Store> Store for Decorated<S> {
 
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
         self.watched(format!("copy {from} {to}"), self.inner.copy(from, to)).await
+    }
+
+    async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {
+        self.watched(format!("source {key}"), self.inner.source(key)).await
+    }
+
+    async fn copy_from(&self, source: &Source, to: &Key, attributes: Attributes) -> Result<bool, StoreError> {
+        let operation = format!("copy-from {} {to}", source.object);
+        self.watched(operation, self.inner.copy_from(source, to, attributes)).await
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {

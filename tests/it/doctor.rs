@@ -10,7 +10,7 @@ use metalogic::metalogic::Listing;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::s3::{Lifecycle, Survey, Uploads, Versioning};
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Denial, Guarantees, Key, Object, Prefix, Store, StoreError, Tag,
+    Attributes, Body, Condition, Content, Denial, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag,
 };
 use s3s::dto::{
     AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
@@ -463,6 +463,12 @@ impl Store for Hasty {
     }
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
         self.0.copy(from, to).await
+    }
+    async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {
+        self.0.source(key).await
+    }
+    async fn copy_from(&self, source: &Source, to: &Key, also: Attributes) -> Result<bool, StoreError> {
+        self.0.copy_from(source, to, also).await
     }
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.0.delete(key).await

@@ -41,6 +41,7 @@ mod metalogic;
 #[cfg(unix)]
 mod moto;
 mod names;
+mod organisation;
 mod parameters;
 mod policies;
 mod processes;
@@ -55,5 +56,6 @@ mod setup;
 mod sharing;
 mod shelves;
 mod staging;
+mod startifact;
 mod stubs;
 mod versions;

@@ -1,7 +1,9 @@
 //! The real binary against an S3 that this project did not write, and beside clients that it did not write: moto, boto3 and the AWS CLI.
 
 pub mod python;
+mod rights;
 pub mod service;
+mod startifact;
 
 use std::process::Command;
 

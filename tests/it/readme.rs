@@ -140,6 +140,9 @@ fn the_table_of_objects_is_the_keys_of_the_objects() {
         match command {
             "publish" => vec!["publish", "../app.zip"],
             "fetch" => vec!["fetch", "-o", "../got"],
+            "stage" => vec!["stage", "app", "1.0.0", "../app.zip"],
+            "latest" | "versions" | "info" => vec![command, "app"],
+            "download" => vec!["download", "app", "-o", "../got"],
             "init" => vec!["init", "--dry-run"],
             "registry add" => vec!["registry", "add", "new.zip"],
             "registry push" => vec!["registry", "push", "--store", "../shared"],
@@ -172,8 +175,23 @@ fn the_examples_of_the_documents_are_valid_and_the_metafile_is_canonical() {
     let commit: Commit = "bb7abf8df6603159deacf1e1060c3dbf49489d8a".parse().unwrap();
     let parsed = Metafile::parse(metafile.as_bytes(), commit).unwrap();
     assert_eq!(String::from_utf8(parsed.to_bytes().unwrap()).unwrap(), *metafile);
-    let registry = Registry::parse(blocks(&readme, "toml")[0].as_bytes(), "README.md").unwrap();
-    assert!(registry.unknown_keys.is_empty());
+    for block in blocks(&readme, "toml") {
+        assert!(Registry::parse(block.as_bytes(), "README.md").unwrap().unknown_keys.is_empty(), "{block}");
+    }
     let own = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts.toml")).unwrap();
     assert!(Registry::parse(&own, "artifacts.toml").unwrap().unknown_keys.is_empty());
+}
+
+#[test]
+fn every_command_that_stands_for_one_of_startifact_is_one() {
+    let rows = table(&readme(), "| Startifact | metalogic |");
+    assert!(rows.len() > 15, "{rows:?}");
+    for row in rows {
+        let command = row[1].split('`').find(|part| part.starts_with("metalogic")).unwrap_or(&row[1]);
+        // The names in capitals stand for what they are.
+        let words = command.split(' ').map(|word| if word == "VERSION" { "1.0.0" } else { word });
+        let parsed = metalogic::cli::command().try_get_matches_from(words);
+        let shows = |error: &clap::Error| !error.use_stderr();
+        assert!(parsed.as_ref().map_or_else(shows, |_| true), "{command}: {}", parsed.unwrap_err());
+    }
 }

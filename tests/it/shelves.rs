@@ -6,23 +6,33 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fastrand::Rng;
+use metalogic::account::Account;
 use metalogic::arrival::Destination;
 use metalogic::artifact::Digest;
 use metalogic::download;
 use metalogic::event::{Observer, Silent};
+use metalogic::organisation::Region;
+use metalogic::parameters::Parameters;
 use metalogic::release::Release;
+use metalogic::shelf::startifact::Startifact;
 use metalogic::shelf::store::StoreShelf;
 use metalogic::shelf::{Shelf, ShelfError, Staged, Staging};
 use metalogic::stage::{self, Label, StageError};
+use metalogic::store::Store;
 use metalogic::version::{self, ReleaseName, Version};
+use metalogic::world::Limits;
 
 use crate::conformance::empty;
-use faults::{Faults, Faulty};
+use faults::{Faults, Faulty, FaultyParameters};
 
 /// A shelf on which nothing stands, and what must live as long as it is used.
 pub struct Ground {
     pub shelf: Arc<dyn Shelf>,
     pub faults: Arc<Faults>,
+    /// Whether it is recorded of everything when it was staged; Startifact's knows it of promotions.
+    tells_when: bool,
+    /// How many times what is staged is sent: once for each region.
+    regions: u64,
     files: tempfile::TempDir,
     _guard: Box<dyn Send + Sync>,
 }
@@ -42,7 +52,7 @@ macro_rules! laws {
 }
 
 laws! {
-    memory, directory, s3: {
+    memory, directory, s3, described, released: {
         what_was_staged_is_found_and_downloaded
         nothing_is_found_where_nothing_was_staged
         the_same_bytes_are_staged_as_often_as_anybody_likes
@@ -66,7 +76,46 @@ pub mod ground {
         let faults = Arc::new(Faults::default());
         let store = Arc::new(Faulty { inner: Arc::clone(&subject.store), faults: Arc::clone(&faults) });
         let shelf = Arc::new(StoreShelf::new(store, Arc::new(Silent)));
-        Ground { shelf, faults, files: tempfile::tempdir().unwrap(), _guard: Box::new(subject) }
+        Ground {
+            shelf,
+            faults,
+            tells_when: true,
+            regions: 1,
+            files: tempfile::tempdir().unwrap(),
+            _guard: Box::new(subject),
+        }
+    }
+
+    /// Regions of an account in memory, whose parameters and buckets have their faults in common.
+    #[derive(Debug)]
+    struct Regions(crate::startifact::account::Ground, Arc<Faults>);
+
+    impl Account for Regions {
+        fn parameters(&self, region: Option<&Region>) -> Arc<dyn Parameters> {
+            let inner = Arc::new(self.0.parameters(region.map_or("home", Region::as_str)));
+            Arc::new(FaultyParameters { inner, faults: Arc::clone(&self.1) })
+        }
+
+        fn bucket(&self, _: &str, region: Option<&Region>) -> Arc<dyn Store> {
+            let inner = Arc::new(self.0.bucket(region.map_or("home", Region::as_str)));
+            Arc::new(Faulty { inner, faults: Arc::clone(&self.1) })
+        }
+    }
+
+    async fn of_account(account: crate::startifact::account::Ground, regions: u64) -> Ground {
+        let faults = Arc::new(Faults::default());
+        let account = Arc::new(Regions(account, Arc::clone(&faults)));
+        let loaded = Startifact::load(account, "/startifact", &[], Arc::new(Silent), Limits::default()).await;
+        let shelf = Arc::new(loaded.unwrap());
+        Ground { shelf, faults, tells_when: false, regions, files: tempfile::tempdir().unwrap(), _guard: Box::new(()) }
+    }
+
+    pub async fn described() -> Ground {
+        of_account(crate::startifact::account::Ground::described().await, 1).await
+    }
+
+    pub async fn released() -> Ground {
+        of_account(crate::startifact::account::Ground::released(&["eu", "us"]).await, 2).await
     }
 
     pub async fn memory() -> Ground {
@@ -112,6 +161,11 @@ impl Ground {
         stage::stage(&*self.shelf, &self.staging(label(text), "app.zip", bytes).await, false).await
     }
 
+    /// Returns when something was staged, as far as it is recorded here.
+    fn when(&self, release: &Release) -> Option<String> {
+        release.at.clone().filter(|_| self.tells_when || release.origin.is_some())
+    }
+
     async fn staged(&self, text: &str, bytes: &str) -> Staged {
         self.stage(text, bytes).await.unwrap()
     }
@@ -153,9 +207,9 @@ async fn what_was_staged_is_found_and_downloaded(ground: &Ground) {
     let label = Label { filename: Some("my app.zip".parse().unwrap()), metadata, ..label("1.0.0-rc.1+build.5") };
     let staging = ground.staging(label, "x", "the bytes").await;
     let staged = stage::stage(&*ground.shelf, &staging, false).await.unwrap();
-    assert_eq!((staged.present, staged.bytes_sent), (false, 9));
+    assert_eq!((staged.present, staged.bytes_sent), (false, 9 * ground.regions));
     let found = ground.shelf.find(&name(), &version("1.0.0-rc.1+build.5")).await.unwrap();
-    assert_eq!(found.release, staging.release);
+    assert_eq!(found.release, Release { at: ground.when(&staging.release), ..staging.release });
     assert_eq!(found.release.sha256, Some(Digest::of(b"the bytes")));
     assert_eq!(found.store.url(&found.key), staged.url);
     assert_eq!(ground.downloaded("1.0.0-rc.1+build.5").await, "the bytes");
@@ -223,7 +277,8 @@ async fn what_is_recorded_is_part_of_what_is_staged(ground: &Ground) {
     assert!(stage(with("ada")).await.unwrap().present);
     // When does not count.
     assert!(stage(Label { at: "2027-01-01T00:00:00Z".to_owned(), ..with("ada") }).await.unwrap().present);
-    assert_eq!(ground.found("1.0.0").await.at.as_deref(), Some("2026-01-02T03:04:05Z"));
+    let at = ground.tells_when.then_some("2026-01-02T03:04:05Z");
+    assert_eq!(ground.found("1.0.0").await.at.as_deref(), at);
 }
 
 async fn a_file_name_that_nobody_asked_for_makes_no_other_release(ground: &Ground) {

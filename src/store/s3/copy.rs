@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::bucket::Bucket;
 use super::multipart::{self, ABREAST, Begun, Origin, PARTS, Trouble};
 use super::{read, write};
-use crate::store::{Condition, Key, StoreError, Tag};
+use crate::store::{Attributes, Condition, Key, Source, StoreError, Tag};
 
 /// How many bytes are copied with one request: few enough to be answered soon (5 GiB is the most).
 const PART: u64 = 64 << 20;
@@ -21,31 +21,59 @@ const PART: u64 = 64 << 20;
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Copies an object under a key that must not exist.
-///
-/// `CopyObject` takes no condition that every service keeps. The completion of an upload does, whose parts are copied.
 pub(super) async fn copy(bucket: &Arc<Bucket>, from: &Key, to: &Key) -> Result<(), StoreError> {
     let Some((object, tag)) = read::head(bucket, from).await? else {
         return Err(StoreError::NotFound(from.to_string()));
     };
-    let attributes = object.attributes;
-    if object.size == 0 {
+    let path = format!("{}/{}", bucket.name, bucket.object(from));
+    let copied = Copied { path, shown: from.to_string(), size: object.size, tag };
+    create(bucket, copied, to, object.attributes).await
+}
+
+/// Names an object to other stores.
+pub(super) async fn source(bucket: &Arc<Bucket>, key: &Key) -> Result<Option<Source>, StoreError> {
+    let Some((known, tag)) = read::head(bucket, key).await? else { return Ok(None) };
+    let service = bucket.endpoint().await?.map(str::to_owned);
+    Ok(Some(Source { service, bucket: bucket.name.clone(), object: bucket.object(key), known, tag }))
+}
+
+/// Copies an object of another bucket under a key that must not exist. Answers whether the service is the same, so that it can.
+pub(super) async fn copy_from(
+    bucket: &Arc<Bucket>,
+    source: &Source,
+    to: &Key,
+    attributes: Attributes,
+) -> Result<bool, StoreError> {
+    if bucket.endpoint().await? != source.service.as_deref() {
+        return Ok(false);
+    }
+    let path = format!("{}/{}", source.bucket, source.object);
+    let copied = Copied { shown: format!("s3://{path}"), path, size: source.known.size, tag: source.tag.clone() };
+    create(bucket, copied, to, attributes).await.map(|()| true)
+}
+
+/// `CopyObject` takes no condition that every service keeps. The completion of an upload does, whose parts are copied.
+async fn create(bucket: &Arc<Bucket>, copied: Copied, to: &Key, attributes: Attributes) -> Result<(), StoreError> {
+    if copied.size == 0 {
         // An upload has one part at least, and a part of nothing cannot be copied.
         return write::whole(bucket, to, &Bytes::new(), attributes, &Condition::Absent, &Arc::default())
             .await
             .map(drop);
     }
-    let origin = Origin::Object(Copied { from, size: object.size, tag });
-    multipart::write(bucket, to, &origin, attributes, &Condition::Absent).await.map(drop)
+    multipart::write(bucket, to, &Origin::Object(copied), attributes, &Condition::Absent).await.map(drop)
 }
 
 /// Holds the object that is copied, as it was when it was looked at.
-pub(super) struct Copied<'a> {
-    from: &'a Key,
+pub(super) struct Copied {
+    /// Its bucket and its key there.
+    path: String,
+    /// What messages call it.
+    shown: String,
     size: u64,
     tag: Tag,
 }
 
-impl Copied<'_> {
+impl Copied {
     pub(super) async fn send(&self, bucket: &Bucket, begun: &Begun) -> Result<Vec<CompletedPart>, Trouble> {
         let size = PART.max(self.size.div_ceil(PARTS).next_multiple_of(1 << 20));
         let ranges = (0..self.size.div_ceil(size)).map(|n| n * size..self.size.min((n + 1) * size));
@@ -60,8 +88,7 @@ impl Copied<'_> {
         number: i32,
         range: Range<u64>,
     ) -> Result<CompletedPart, Trouble> {
-        let source = format!("{}/{}", bucket.name, bucket.object(self.from));
-        let source = utf8_percent_encode(&source, ESCAPED).to_string();
+        let source = utf8_percent_encode(&self.path, ESCAPED).to_string();
         let ask = |client: Client| {
             let copy = client.upload_part_copy().bucket(&bucket.name).key(&begun.object).upload_id(&begun.id);
             let copy = copy.part_number(number).copy_source(&source);
@@ -70,9 +97,9 @@ impl Copied<'_> {
         };
         match bucket.ask(ask).await {
             Ok(answer) => multipart::part(number, answer.copy_part_result.and_then(|copied| copied.e_tag)),
-            Err(failed) if failed.is_missing() => Err(Trouble::Store(StoreError::NotFound(self.from.to_string()))),
+            Err(failed) if failed.is_missing() => Err(Trouble::Store(StoreError::NotFound(self.shown.clone()))),
             Err(failed) if failed.is_lost() => Err(Trouble::Store(StoreError::Corrupt {
-                key: self.from.to_string(),
+                key: self.shown.clone(),
                 problem: "it was replaced while it was copied".to_owned(),
             })),
             Err(failed) => Err(Trouble::Failed(failed)),

@@ -43,8 +43,8 @@ pub async fn settle() {
 pub(super) enum Origin<'a> {
     /// From a local file.
     File(File<'a>),
-    /// From another object of the bucket.
-    Object(Copied<'a>),
+    /// From another object of the service.
+    Object(Copied),
 }
 
 /// Says why parts did not go up.

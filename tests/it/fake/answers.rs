@@ -12,12 +12,13 @@ use super::proxy::head;
 /// What is answered to requests whose head or body has this in it: the first that fits counts, and nothing is a 404.
 pub type Known = Vec<(&'static str, String)>;
 
-/// What is answered, whatever is asked: one after the other, and the last again and again.
+/// What is answered, whatever is asked: one after the other, and the last again and again. A status of 0 stands for no answer at all.
 pub type Turns = Vec<(u16, String)>;
 
 enum Book {
     Known(Known),
-    Turns(Turns),
+    /// With the date that each answer has.
+    Turns(Turns, Option<&'static str>),
 }
 
 impl Book {
@@ -28,7 +29,7 @@ impl Book {
                 let found = known.iter().find(|(word, _)| request.contains(word));
                 found.map_or((404, ""), |(_, text)| (200, text.as_str()))
             }
-            Self::Turns(turns) => {
+            Self::Turns(turns, _) => {
                 let (status, text) = &turns[number.min(turns.len() - 1)];
                 (*status, text.as_str())
             }
@@ -48,8 +49,8 @@ impl Answers {
         Self::by(Book::Known(known)).await
     }
 
-    pub async fn in_turn(turns: Turns) -> Self {
-        Self::by(Book::Turns(turns)).await
+    pub async fn in_turn(turns: Turns, date: Option<&'static str>) -> Self {
+        Self::by(Book::Turns(turns, date)).await
     }
 
     async fn by(book: Book) -> Self {
@@ -98,8 +99,15 @@ async fn answer(mut stream: TcpStream, book: &Book, seen: &Mutex<Vec<String>>) -
         seen.len() - 1
     };
     let (status, text) = book.answer(&request, number);
+    if status == 0 {
+        return std::future::pending().await;
+    }
+    let date = match book {
+        Book::Turns(_, Some(date)) => format!("date: {date}\r\n"),
+        Book::Turns(_, None) | Book::Known(_) => String::new(),
+    };
     let head = format!(
-        "HTTP/1.1 {status} As Told\r\ncontent-length: {}\r\ncontent-type: application/json\r\nconnection: close\r\n\
+        "HTTP/1.1 {status} As Told\r\ncontent-length: {}\r\ncontent-type: application/json\r\nconnection: close\r\n{date}\
          x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n\r\n",
         text.len()
     );

@@ -89,6 +89,11 @@ impl Moto {
         self.boto_in(REGION, "moto-api", "reset-auth", json!("0"));
     }
 
+    /// Lets everybody do anything again.
+    pub fn heed_nothing(&self) {
+        self.boto_in(REGION, "moto-api", "reset-auth", json!("inf"));
+    }
+
     fn start(python: &'static Path) -> Self {
         // Without a home no profile of this machine counts.
         let start = |name, arguments: &[&str]| {
@@ -127,11 +132,17 @@ impl Moto {
         self.try_boto(operation, arguments).unwrap_or_else(|error| panic!("{operation}: {error}"))
     }
 
+    /// Returns a module of the venv's, ready to run in a sandbox.
+    pub fn module(&self, sandbox: &Sandbox, module: &str, arguments: &[&str]) -> Command {
+        let mut command = clean(self.python);
+        command.env("HOME", sandbox.path("")).env("AWS_ENDPOINT_URL", &self.endpoint).env("PYTHONIOENCODING", "utf-8");
+        command.current_dir(sandbox.path("")).args(["-m", module]).args(arguments);
+        command
+    }
+
     /// Runs the AWS CLI in a sandbox, and returns what it prints.
     pub fn aws(&self, sandbox: &Sandbox, arguments: &[&str]) -> Vec<u8> {
-        let mut command = clean(self.python);
-        command.env("HOME", sandbox.path("")).env("AWS_ENDPOINT_URL", &self.endpoint);
-        let output = command.current_dir(sandbox.path("")).args(["-m", "awscli"]).args(arguments).output().unwrap();
+        let output = self.module(sandbox, "awscli", arguments).output().unwrap();
         assert!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     }

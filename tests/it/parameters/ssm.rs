@@ -51,8 +51,17 @@ fn at(url: &str) -> SsmParameters {
 }
 
 async fn in_turn(turns: &[(u16, &str)]) -> (Answers, SsmParameters) {
+    by(turns, None).await
+}
+
+/// Returns a server whose clock stands still.
+async fn late(turns: &[(u16, &str)]) -> (Answers, SsmParameters) {
+    by(turns, Some("Fri, 02 Jan 2026 03:04:05 GMT")).await
+}
+
+async fn by(turns: &[(u16, &str)], date: Option<&'static str>) -> (Answers, SsmParameters) {
     let turns: Turns = turns.iter().map(|(status, text)| (*status, (*text).to_owned())).collect();
-    let answers = Answers::in_turn(turns).await;
+    let answers = Answers::in_turn(turns, date).await;
     let parameters = at(&answers.url());
     (answers, parameters)
 }
@@ -168,7 +177,6 @@ async fn a_refusal_names_the_right_that_is_missing_and_is_no_reason_to_ask_again
 async fn who_asks_is_told_what_is_wrong_with_them() {
     let cases = [
         ("UnrecognizedClientException", "does not know the access key", "AWS_ACCESS_KEY_ID"),
-        ("InvalidSignatureException", "the secret is not that of the access key", "AWS_SECRET_ACCESS_KEY"),
         ("ExpiredTokenException", "the credentials have expired", "aws sso login"),
     ];
     for (code, words, hint) in cases {
@@ -178,6 +186,31 @@ async fn who_asks_is_told_what_is_wrong_with_them() {
         assert_eq!(failure.kind, Kind::AccessDenied);
         assert!(failure.message.contains(words) && failure.hint.as_ref().unwrap().contains(hint), "{failure:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_that_is_not_taken_is_a_matter_of_the_secret_or_of_the_clock() {
+    const NO: &str = r#"{"__type":"InvalidSignatureException","message":"No."}"#;
+    let (_server, parameters) = in_turn(&[(400, NO)]).await;
+    let told = failure(parameters.get("/app/latest").await.unwrap_err());
+    assert_eq!((told.kind, told.hint.unwrap().contains("AWS_SECRET_ACCESS_KEY")), (Kind::AccessDenied, true));
+    let (_server, parameters) = late(&[(400, NO)]).await;
+    let told = failure(parameters.get("/app/latest").await.unwrap_err());
+    assert_eq!(told.kind, Kind::Configuration);
+    let message = "the Parameter Store in eu-north-1 refuses what comes from a machine whose clock is wrong";
+    assert_eq!(told.message, message);
+    assert!(told.causes[0].contains("ahead of the Parameter Store's") && told.hint.unwrap().contains("timedatectl"));
+    // The SDK signs again with the time that the service told.
+    let (server, parameters) = late(&[(400, NO), (200, FOUND)]).await;
+    assert_eq!(parameters.get("/app/latest").await.unwrap().as_deref(), Some("1.0.0"));
+    assert!(server.requests()[1].contains("x-amz-date: 20260102T0304"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_to_come_later_and_then_nothing_more_is_told_the_former() {
+    let (_server, parameters) = in_turn(&[(400, TOO_MANY), (0, "")]).await;
+    let told = failure(parameters.put("/app/latest", "2.0.0").await.unwrap_err());
+    assert!(told.message.ends_with("is asked too often"), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
+use metalogic::parameters::{ParameterError, Parameters};
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Store, StoreError, Tag,
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Source, Store, StoreError, Tag,
 };
 
 /// Says at which operation to fail, and remembers all of them.
@@ -108,10 +109,57 @@ impl Store for Faulty {
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
         self.pass(format!("copy {from} {to}"), self.inner.copy(from, to)).await
     }
+    async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {
+        self.pass(format!("source {key}"), self.inner.source(key)).await
+    }
+    async fn copy_from(&self, source: &Source, to: &Key, also: Attributes) -> Result<bool, StoreError> {
+        self.pass(format!("copy {} {to}", source.object), self.inner.copy_from(source, to, also)).await
+    }
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.pass(format!("delete {key}"), self.inner.delete(key)).await
     }
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {
         self.inner.guarantees().await
+    }
+}
+
+/// Parameters that fail as a store does.
+pub struct FaultyParameters {
+    pub inner: Arc<dyn Parameters>,
+    pub faults: Arc<Faults>,
+}
+
+impl fmt::Debug for FaultyParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl FaultyParameters {
+    async fn pass<T>(
+        &self,
+        operation: String,
+        act: impl Future<Output = Result<T, ParameterError>>,
+    ) -> Result<T, ParameterError> {
+        let away = || ParameterError::Unavailable {
+            name: "?".to_owned(),
+            place: self.place(),
+            outage: Outage::Plain,
+            source: "planned".into(),
+        };
+        self.faults.pass(operation, act, away).await
+    }
+}
+
+#[async_trait]
+impl Parameters for FaultyParameters {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+    async fn get(&self, name: &str) -> Result<Option<String>, ParameterError> {
+        self.pass(format!("get parameter {name}"), self.inner.get(name)).await
+    }
+    async fn put(&self, name: &str, text: &str) -> Result<(), ParameterError> {
+        self.pass(format!("put parameter {name}"), self.inner.put(name, text)).await
     }
 }

@@ -135,7 +135,7 @@ async fn the_region_is_the_one_that_is_named_or_else_the_one_that_the_settings_s
     }
     // Nobody has read the profile yet when the parameters are made.
     let answer = found(&sandbox, &signed(&[endpoint, ("AWS_PROFILE", "here")]));
-    let before = "the region that the AWS settings name";
+    let before = "the default region";
     assert_eq!((&answer["before"], &answer["place"]), (&json!(before), &json!("eu-west-3")));
     let scopes: Vec<String> = server.requests().iter().map(|request| scope(request)).collect();
     assert_eq!(scopes, ["eu-west-1/ssm", "eu-west-2/ssm", "eu-west-3/ssm"]);
