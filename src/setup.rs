@@ -3,6 +3,7 @@
 //! Parameter Store has no compare-and-swap. So what stands there is read again right before the save, and where it is no longer what was
 //! read at the beginning, nothing is saved.
 
+mod bucket;
 mod draft;
 
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use futures::future::join_all;
 use serde_json::Value;
 
 use crate::account::Account;
-use crate::location::Location;
 use crate::organisation::{Organisation, OrganisationError, OrganisationKind, Region};
 use crate::parameters::ParameterError;
 
+pub use bucket::BucketError;
 pub use draft::{AnswerError, Draft, Question, example, kind};
 
 /// Knows where an organisation's configuration is looked for.
@@ -56,32 +57,6 @@ pub enum Found {
         /// What is wrong with it.
         error: OrganisationError,
     },
-}
-
-/// Says why the bucket cannot be found by what a configuration says. It may be deployed later.
-#[derive(Debug, thiserror::Error)]
-pub enum BucketError {
-    /// There is no such parameter.
-    #[error("there is no parameter {parameter} in {place}")]
-    Missing {
-        /// The parameter.
-        parameter: String,
-        /// Where it was looked for.
-        place: String,
-    },
-    /// It holds something else.
-    #[error("the parameter {parameter} in {place} holds {value:?}, which is no bucket's name")]
-    NoBucket {
-        /// The parameter.
-        parameter: String,
-        /// Where it is.
-        place: String,
-        /// What it holds.
-        value: String,
-    },
-    /// It cannot be read.
-    #[error(transparent)]
-    Unreadable(#[from] ParameterError),
 }
 
 /// Holds what a save would do.
@@ -248,32 +223,6 @@ impl Setup {
             OrganisationKind::Described { .. } => vec![standing.place.clone()],
             OrganisationKind::Released { regions } if regions.is_empty() => standing.places.clone(),
             OrganisationKind::Released { regions } => regions.iter().cloned().map(Some).collect(),
-        }
-    }
-
-    /// Looks whether the bucket can be found by what a configuration says; returns what is in the way.
-    pub async fn doubts(&self, standing: &Standing, organisation: &Organisation) -> Vec<BucketError> {
-        let places = match &organisation.kind {
-            OrganisationKind::Described { bucket_parameter_region: Some(region), .. } => vec![Some(region.clone())],
-            OrganisationKind::Described { .. } | OrganisationKind::Released { .. } => {
-                self.targets(standing, organisation)
-            }
-        };
-        let parameter = organisation.bucket_parameter.as_str();
-        let checks = places.iter().map(|place| self.bucket(parameter, place.as_ref()));
-        join_all(checks).await.into_iter().filter_map(Result::err).collect()
-    }
-
-    async fn bucket(&self, parameter: &str, place: Option<&Region>) -> Result<(), BucketError> {
-        let parameters = self.account.parameters(place);
-        let (parameter_name, place) = (parameter.to_owned(), parameters.place());
-        let Some(value) = parameters.get(parameter).await? else {
-            return Err(BucketError::Missing { parameter: parameter_name, place });
-        };
-        let url = format!("s3://{value}");
-        match Location::parse(&url, std::path::Path::new("/")) {
-            Ok(Location::S3 { prefix, .. }) if prefix.is_empty() => Ok(()),
-            Ok(_) | Err(_) => Err(BucketError::NoBucket { parameter: parameter_name, place, value }),
         }
     }
 

@@ -232,8 +232,7 @@ async fn a_region_that_fails_keeps_no_other_from_being_saved_and_a_later_run_men
 
 #[tokio::test]
 async fn a_region_that_is_down_is_no_region_without_a_configuration() {
-    let mut memory = Memory::default();
-    memory.unreadable = vec!["eu-west-1"];
+    let memory = Memory { unreadable: vec!["eu-west-1"], ..Memory::default() };
     let refused = change(&memory.setup("eu-west-1,eu-west-2"), "").await;
     assert!(matches!(refused, Err(SetupError::Parameters(_))), "{refused:?}");
     assert_eq!(memory.get("eu-west-2").await, None);
