@@ -145,7 +145,7 @@ pub enum ShelfError {
         /// Where it was looked for.
         place: String,
         /// What the store says.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// What was set as latest is a pre-release, which no release of ours ever is.
     #[error("{what} says {version}, which is a pre-release")]

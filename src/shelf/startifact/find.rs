@@ -77,7 +77,7 @@ impl Startifact {
         }
         let (name, version, place) = (name.clone(), version.clone(), self.place.clone());
         Err(match hidden {
-            Some(source) if !listed => ShelfError::Hidden { name, version, place, source },
+            Some(denied) if !listed => ShelfError::Hidden { name, version, place, source: Box::new(denied) },
             _ if listed && !seen => ShelfError::Nothing { name, place },
             _ => ShelfError::Missing { name, version, place },
         })

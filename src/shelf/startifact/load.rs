@@ -66,12 +66,16 @@ impl Sites<'_> {
     fn make(mut self, named: &[Region]) -> (Vec<Arc<Site>>, Vec<Arc<Site>>) {
         match &self.organisation.kind {
             OrganisationKind::Described { bucket_parameter_region, bucket_region, parameter_region } => {
-                let region = |region: &Option<Region>| region.clone().or_else(|| self.home.cloned());
-                let site = self.site(region(bucket_parameter_region), region(bucket_region), region(parameter_region));
+                let regions = [bucket_parameter_region, bucket_region, parameter_region];
+                let [bucket_parameter, bucket, parameters] = regions.map(|region| region.as_ref().or(self.home));
+                let site = self.site(bucket_parameter, bucket, parameters);
                 (vec![Arc::clone(&site)], vec![site])
             }
             OrganisationKind::Released { regions } => {
-                (self.several(&[named, regions]), self.several(&[regions, named]))
+                let (readers, mut stagers) = (self.several(&[named, regions]), self.several(&[regions, named]));
+                // The first decides among those who stage at once, so it has to be the same one for all.
+                stagers.sort_by(|one, other| one.region.cmp(&other.region));
+                (readers, stagers)
             }
         }
     }
@@ -89,21 +93,26 @@ impl Sites<'_> {
         if let Some((_, site)) = self.sites.iter().find(|(of, _)| *of == region) {
             return Arc::clone(site);
         }
-        let site = self.site(region.clone(), region.clone(), region.clone());
+        let site = self.site(region.as_ref(), region.as_ref(), region.as_ref());
         self.sites.push((region, Arc::clone(&site)));
         site
     }
 
-    fn site(&self, bucket_parameter: Option<Region>, bucket: Option<Region>, parameters: Option<Region>) -> Arc<Site> {
-        let at = |region: &Option<Region>| self.account.parameters(region.as_ref());
+    fn site(
+        &self,
+        bucket_parameter: Option<&Region>,
+        bucket: Option<&Region>,
+        parameters: Option<&Region>,
+    ) -> Arc<Site> {
+        let at = |region: Option<&Region>| self.account.parameters(region);
         Arc::new(Site {
             account: Arc::clone(&self.account),
-            region: bucket.as_ref().map_or_else(|| at(&bucket).place(), ToString::to_string),
+            region: bucket.map_or_else(|| at(bucket).place(), ToString::to_string),
             key_prefix: self.organisation.key_prefix.clone(),
-            bucket_parameter: (self.organisation.bucket_parameter.clone(), at(&bucket_parameter)),
-            bucket_region: bucket,
+            bucket_parameter: (self.organisation.bucket_parameter.clone(), at(bucket_parameter)),
+            bucket_region: bucket.cloned(),
             bucket: OnceLock::new(),
-            parameters: at(&parameters),
+            parameters: at(parameters),
         })
     }
 }

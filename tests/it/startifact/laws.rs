@@ -217,6 +217,27 @@ fn of_two_who_stage_different_bytes_one_wins_and_the_other_is_told() {
     }
 }
 
+#[test]
+fn of_two_who_name_regions_in_another_order_one_wins_all_the_same() {
+    for seed in 0..40 {
+        run(async {
+            let ground = Ground::released(&[]).await;
+            for region in ["a", "b"] {
+                ground.set(region, "/startifact", &ground.said("home", "/startifact").await.unwrap()).await;
+                ground.set(region, "/bucket", &format!("bucket-{region}")).await;
+            }
+            let wares = [ware("1.0.0", b"one", &[]), ware("1.0.0", b"two", &[])];
+            let stager = |number: usize, regions: &'static [&'static str]| {
+                let (ground, staging) = (ground.clone(), wares[number].staging.clone());
+                let chance = Chance::new(seed * 10 + number as u64);
+                async move { ground.shelf_in(regions, chance).await.unwrap().stage(&staging).await }
+            };
+            let (one, other) = futures::future::join(stager(0, &["a", "b"]), stager(1, &["b", "a"])).await;
+            assert!(one.is_ok() != other.is_ok(), "{one:?}, {other:?}");
+        });
+    }
+}
+
 fn is_conflict(error: &ShelfError) -> bool {
     matches!(error, ShelfError::Conflict { .. })
 }
