@@ -176,7 +176,11 @@ impl Fetching<'_> {
         let Arrived { size, sha256, verified } =
             arrival.receive(target.as_deref()).await.map_err(|error| match error {
                 ArrivalError::Gone { .. } => FetchError::Gone { name: self.name.clone(), commit: self.commit },
-                other => other.into(),
+                other @ (ArrivalError::Mismatch { .. }
+                | ArrivalError::Occupied(_)
+                | ArrivalError::NoDirectory(_)
+                | ArrivalError::Target { .. }
+                | ArrivalError::Store { .. }) => other.into(),
             })?;
         if !verified {
             self.world.observer.observe(&Event::Unverified { name: self.name.clone(), commit: self.commit });

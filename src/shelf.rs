@@ -163,7 +163,7 @@ pub enum ShelfError {
         /// The version that was asked for, or that was to be staged.
         version: Version,
         /// The version as it stands.
-        stands: Version,
+        stands: Box<Version>,
         /// Where.
         place: String,
         /// Whether one was to be staged.
@@ -177,7 +177,7 @@ pub enum ShelfError {
         /// The version that was staged.
         version: Version,
         /// The version that was staged by someone else.
-        stands: Version,
+        stands: Box<Version>,
         /// Where.
         place: String,
     },
@@ -270,7 +270,7 @@ pub enum ShelfError {
         /// The version.
         version: Version,
         /// Why.
-        source: ReceiveError,
+        source: Box<ReceiveError>,
     },
     /// Bytes that go from one store to another by this machine could not be kept here.
     #[error("{what} could not be kept in a local file on its way")]

@@ -50,8 +50,10 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
             "set that parameter to the bucket's name, or name another one with `metalogic setup`",
         ),
         ShelfError::Value { .. } => advised(Kind::Configuration, "set it to what belongs there"),
-        ShelfError::Compare { source: ReceiveError::Store(source), .. } => store(source),
-        ShelfError::Compare { source: ReceiveError::Io(_), .. } => plain(Kind::Unavailable),
+        ShelfError::Compare { source, .. } => match &**source {
+            ReceiveError::Store(source) => store(source),
+            ReceiveError::Io(_) => plain(Kind::Unavailable),
+        },
         ShelfError::Local { source, .. } => local(source),
         ShelfError::Away { source, .. } => shelf(source),
         ShelfError::Store(source) => store(source),

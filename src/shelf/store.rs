@@ -136,7 +136,7 @@ impl StoreShelf {
     }
 
     fn other_build(&self, stands: &Release, version: &Version, staging: bool) -> ShelfError {
-        let (name, stands) = (stands.name.clone(), stands.version.clone());
+        let (name, stands) = (stands.name.clone(), Box::new(stands.version.clone()));
         ShelfError::OtherBuild { name, version: version.clone(), stands, place: self.place(), staging }
     }
 
@@ -172,7 +172,8 @@ impl StoreShelf {
         let failed = |error| match error {
             PutError::Put(source) => source.into(),
             PutError::Compare(source) => {
-                ShelfError::Compare { name: release.name.clone(), version: release.version.clone(), source }
+                let (name, version) = (release.name.clone(), release.version.clone());
+                ShelfError::Compare { name, version, source: Box::new(source) }
             }
         };
         match putting.put(recorded || dry_run, dry_run).await.map_err(failed)? {

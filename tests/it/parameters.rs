@@ -90,7 +90,7 @@ async fn a_program_without_the_feature_says_so() {
             assert_eq!(failure.kind, Kind::Configuration);
             let told = format!("the parameter /startifact in {place} cannot be had");
             assert!(failure.message.starts_with(&told) && failure.message.contains("aws-sdk-ssm"), "{failure:?}");
-            assert!(failure.hint.unwrap().contains("cargo install"));
+            assert!(failure.hint.unwrap().contains("install the program as it comes"));
         }
     }
 }

@@ -256,7 +256,7 @@ async fn build_metadata_makes_no_other_version(ground: &Ground) {
         let Err(StageError::Shelf(ShelfError::OtherBuild { stands, staging: true, .. })) = refused else {
             panic!("{text}: {refused:?}")
         };
-        assert_eq!(stands, version("1.0.0+a"));
+        assert_eq!(*stands, version("1.0.0+a"));
     }
     let other = ground.shelf.find(&name(), &version("1.0.0+b")).await;
     assert!(matches!(other, Err(ShelfError::OtherBuild { staging: false, .. })), "{other:?}");

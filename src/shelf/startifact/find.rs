@@ -66,7 +66,7 @@ impl Startifact {
                 return Err(denied.into());
             }
             if exactly.is_none() && version.has_build() {
-                let (name, version, stands) = (name.clone(), version.clone(), stands.clone());
+                let (name, version, stands) = (name.clone(), version.clone(), Box::new(stands.clone()));
                 return Err(ShelfError::OtherBuild { name, version, stands, place: site.place(), staging: false });
             }
             match site.look(name, stands).await? {

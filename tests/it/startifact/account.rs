@@ -73,9 +73,12 @@ impl Fates for Where {
     }
 }
 
-/// What really is in an account.
+/// The parameters of a region, and its buckets by their names.
+type Holdings = (MemoryParameters, BTreeMap<String, MemoryStore>);
+
+/// What really is in an account, region by region.
 #[derive(Debug, Clone, Default)]
-pub struct Ground(Arc<Mutex<BTreeMap<String, (MemoryParameters, BTreeMap<String, MemoryStore>)>>>);
+pub struct Ground(Arc<Mutex<BTreeMap<String, Holdings>>>);
 
 /// The region that the settings of the AWS tools say.
 pub const HOME: &str = "home";

@@ -236,7 +236,7 @@ async fn a_reader_needs_no_more_than_the_article_lists() {
             assert!(found.store.open(&found.key, None).await.unwrap().is_some());
         }
         let missing = told(reader.shelf.find(&name(), &version("3.0.0")).await.unwrap_err());
-        assert_eq!(missing.kind, Kind::NotFound);
+        assert_eq!(missing.kind, Kind::AccessDenied);
         assert!(missing.message.ends_with("as far as can be seen"), "{}", missing.message);
         assert!(missing.causes[0].ends_with("app@3.0.0 is missing or forbidden"), "{:?}", missing.causes);
     }

@@ -58,7 +58,7 @@ impl Stage<'_> {
         let settled = self.shelf.settle(self.site, name).await?;
         // Another build may have been staged at the same moment. Both stand then, and someone has to know.
         if let Some(stands) = self.other_build(&settled.versions) {
-            let (name, version, stands) = (name.clone(), version.clone(), stands.clone());
+            let (name, version, stands) = (name.clone(), version.clone(), Box::new(stands.clone()));
             return Err(ShelfError::BothStand { name, version, stands, place: self.site.place() });
         }
         let present = !sent.put && !noted && !settled.set;
@@ -84,7 +84,7 @@ impl Stage<'_> {
         match self.other_build(&builds) {
             None => Ok(false),
             Some(stands) => {
-                let (name, version, stands) = (name.clone(), version.clone(), stands.clone());
+                let (name, version, stands) = (name.clone(), version.clone(), Box::new(stands.clone()));
                 Err(ShelfError::OtherBuild { name, version, stands, place: self.site.place(), staging: true })
             }
         }
@@ -225,7 +225,7 @@ impl Stage<'_> {
 
     fn compare(&self, source: ReceiveError) -> ShelfError {
         let (name, version) = (self.staging.release.name.clone(), self.staging.release.version.clone());
-        ShelfError::Compare { name, version, source }
+        ShelfError::Compare { name, version, source: Box::new(source) }
     }
 }
 
