@@ -60,11 +60,11 @@ async fn create(bucket: &Arc<Bucket>, copied: Copied, to: &Key, attributes: Attr
             .await
             .map(drop);
     }
-    multipart::write(bucket, to, &Origin::Object(copied), attributes, &Condition::Absent).await.map(drop)
+    multipart::write(bucket, to, &copied, attributes, &Condition::Absent).await.map(drop)
 }
 
 /// Holds the object that is copied, as it was when it was looked at.
-pub(super) struct Copied {
+struct Copied {
     /// Its bucket and its key there.
     path: String,
     /// What messages call it.
@@ -74,13 +74,6 @@ pub(super) struct Copied {
 }
 
 impl Copied {
-    pub(super) async fn send(&self, bucket: &Bucket, begun: &Begun) -> Result<Vec<CompletedPart>, Trouble> {
-        let size = PART.max(self.size.div_ceil(PARTS).next_multiple_of(1 << 20));
-        let ranges = (0..self.size.div_ceil(size)).map(|n| n * size..self.size.min((n + 1) * size));
-        let copy = |(number, range)| self.copy_part(bucket, begun, number, range);
-        stream::iter((1..).zip(ranges)).map(copy).buffer_unordered(ABREAST).try_collect().await
-    }
-
     async fn copy_part(
         &self,
         bucket: &Bucket,
@@ -104,5 +97,14 @@ impl Copied {
             })),
             Err(failed) => Err(Trouble::Failed(failed)),
         }
+    }
+}
+
+impl Origin for Copied {
+    async fn send(&self, bucket: &Bucket, begun: &Begun) -> Result<Vec<CompletedPart>, Trouble> {
+        let size = PART.max(self.size.div_ceil(PARTS).next_multiple_of(1 << 20));
+        let ranges = (0..self.size.div_ceil(size)).map(|n| n * size..self.size.min((n + 1) * size));
+        let copy = |(number, range)| self.copy_part(bucket, begun, number, range);
+        stream::iter((1..).zip(ranges)).map(copy).buffer_unordered(ABREAST).try_collect().await
     }
 }

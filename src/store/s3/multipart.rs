@@ -1,25 +1,20 @@
 //! Objects that go up in parts, and that are there whole or not at all.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use futures::stream::{StreamExt as _, TryStreamExt as _};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::bucket::{Bucket, TRIES};
-use super::copy::Copied;
 use super::failed::Failed;
-use super::meter::{Meter, Metered};
-use super::pieces::{self, Piece};
+use super::headers::{self, Headers};
 use super::terms;
-use super::write::{self, Headers, PART};
 use crate::aws::pause;
-use crate::store::{Attributes, Condition, Key, StoreError, Tag, Upload};
+use crate::store::{Attributes, Condition, Key, StoreError, Tag};
 
 /// How many parts an upload may have.
 pub(super) const PARTS: u64 = 10_000;
@@ -40,11 +35,9 @@ pub async fn settle() {
 }
 
 /// Says where the bytes of the parts come from.
-pub(super) enum Origin<'a> {
-    /// From a local file.
-    File(File<'a>),
-    /// From another object of the service.
-    Object(Copied),
+pub(super) trait Origin: Sync {
+    /// Sends all parts of an upload that is begun.
+    fn send(&self, bucket: &Bucket, begun: &Begun) -> impl Future<Output = Result<Vec<CompletedPart>, Trouble>> + Send;
 }
 
 /// Says why parts did not go up.
@@ -59,21 +52,17 @@ pub(super) enum Trouble {
 pub(super) async fn write(
     bucket: &Arc<Bucket>,
     key: &Key,
-    origin: &Origin<'_>,
+    origin: &impl Origin,
     attributes: Attributes,
     condition: &Condition,
 ) -> Result<Tag, StoreError> {
     for attempt in 1..=TRIES {
         let mut begun = Begun::begin(bucket, key, attributes).await?;
-        let sent = match origin {
-            Origin::File(file) => file.send(bucket, &begun).await,
-            Origin::Object(copied) => copied.send(bucket, &begun).await,
-        };
-        let trouble = match sent {
+        let trouble = match origin.send(bucket, &begun).await {
             Ok(parts) => match complete(bucket, &begun, parts, condition).await {
                 Ok(tag) => {
                     begun.open = None;
-                    return write::tag_of(bucket, key, tag);
+                    return headers::tag_of(bucket, key, tag);
                 }
                 Err(failed) => Trouble::Failed(failed),
             },
@@ -83,7 +72,7 @@ pub(super) async fn write(
         begun.end().await;
         let failed = match trouble {
             Trouble::Store(error) => return Err(error),
-            Trouble::Failed(failed) => write::judge(bucket, key, condition, failed).await?,
+            Trouble::Failed(failed) => headers::judge(bucket, key, condition, failed).await?,
         };
         if attempt == TRIES {
             return Err(bucket.error(&key.to_string(), failed));
@@ -100,7 +89,7 @@ async fn complete(
     condition: &Condition,
 ) -> Result<Option<String>, Failed> {
     parts.sort_by_key(CompletedPart::part_number);
-    let (absent, tag) = write::preconditions(condition);
+    let (absent, tag) = headers::preconditions(condition);
     let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
     let ask = |client: Client| {
         let complete = client.complete_multipart_upload().bucket(&bucket.name).key(&begun.object).upload_id(&begun.id);
@@ -108,51 +97,6 @@ async fn complete(
         complete.multipart_upload(parts.clone()).send()
     };
     Ok(bucket.ask(ask).await?.e_tag)
-}
-
-/// Holds a local file that goes up in parts, and what was told of each: a part that is sent again is not told of again.
-pub(super) struct File<'a> {
-    upload: &'a Upload,
-    size: u64,
-    meters: Mutex<BTreeMap<i32, Arc<Meter>>>,
-}
-
-impl<'a> File<'a> {
-    pub(super) fn new(upload: &'a Upload) -> Self {
-        let size = PART.max(upload.size.div_ceil(PARTS).next_multiple_of(1 << 20));
-        Self { upload, size, meters: Mutex::default() }
-    }
-
-    async fn send(&self, bucket: &Arc<Bucket>, begun: &Begun) -> Result<Vec<CompletedPart>, Trouble> {
-        let pieces = pieces::read(&bucket.room, self.upload, self.size).map_err(Trouble::Store);
-        let numbered = pieces.zip(futures::stream::iter(1..)).map(|(piece, number)| piece.map(|piece| (piece, number)));
-        let send = |(piece, number)| self.send_part(bucket, begun, piece, number);
-        numbered.map_ok(send).try_buffer_unordered(ABREAST).try_collect().await
-    }
-
-    async fn send_part(
-        &self,
-        bucket: &Bucket,
-        begun: &Begun,
-        piece: Piece,
-        number: i32,
-    ) -> Result<CompletedPart, Trouble> {
-        let meter = self.meter(number);
-        meter.rewind();
-        let ask = |client: Client| {
-            let part = client.upload_part().bucket(&bucket.name).key(&begun.object).upload_id(&begun.id);
-            let part = part.part_number(number).body(piece.bytes.clone().into());
-            part.customize().interceptor(Metered { bytes: piece.bytes.clone(), meter: Arc::clone(&meter) }).send()
-        };
-        let answer = bucket.ask_with(&meter, ask).await.map_err(Trouble::Failed)?;
-        meter.reach(piece.bytes.len() as u64);
-        part(number, answer.e_tag)
-    }
-
-    fn meter(&self, number: i32) -> Arc<Meter> {
-        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(meters.entry(number).or_insert_with(|| Arc::new(Meter::new(self.upload.progress.clone()))))
-    }
 }
 
 /// Names a part to complete an upload with.
@@ -184,11 +128,11 @@ impl Begun {
     async fn create(bucket: &Arc<Bucket>, key: &Key, attributes: Attributes) -> Result<Self, StoreError> {
         let open = Open::new();
         let object = bucket.object(key);
-        let Headers { content_type, cache_control } = write::headers(key);
+        let Headers { content_type, cache_control } = headers::headers(key);
         let (encryption, kms_key) = terms::encryption(&bucket.terms);
         let ask = |client: Client| {
             let mut create = client.create_multipart_upload().bucket(&bucket.name).key(&object);
-            for (name, value) in write::metadata(attributes) {
+            for (name, value) in headers::metadata(attributes) {
                 create = create.metadata(name, value);
             }
             let create = create.set_server_side_encryption(encryption.clone()).set_ssekms_key_id(kms_key.clone());
