@@ -62,12 +62,13 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let metadata = metadata(&arguments.metadata)?;
     let shelf = session.shelf().await?;
     let staging = staging(session, arguments, metadata).await?;
-    let release = &staging.release;
     let staged = session.stage(&shelf, &staging, arguments.dry_run).await?;
+    let release = &staged.release;
 
     let what = format!("{} {}", release.name, release.version);
     let text = match (staged.present, arguments.dry_run) {
-        (true, _) => format!("{what} is staged already with the same bytes"),
+        (true, _) if release.sha256.is_some() => format!("{what} is staged already with the same bytes"),
+        (true, _) => format!("{what} is staged already"),
         (false, true) => format!("would stage {what} ({})", report::bytes(release.size)),
         (false, false) => format!("staged {what} ({})", report::bytes(release.size)),
     };
@@ -78,7 +79,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
              `metalogic publish` does"
         ));
     }
-    if let Some(latest) = staged.latest.as_ref().filter(|latest| **latest != release.version.bare()) {
+    if let Some(latest) = staged.latest.as_ref().filter(|latest| !latest.is_same(&release.version)) {
         session.report.note(&format!("the latest {} is {latest}", release.name));
     }
     let object = json!({
