@@ -118,6 +118,16 @@ pub enum ShelfError {
         /// Where it was looked for.
         place: String,
     },
+    /// It is recorded, and its bytes are gone from where a build put them.
+    #[error("{name} {version} is staged, and its bytes are gone from {url}")]
+    Gone {
+        /// The name.
+        name: ReleaseName,
+        /// The version.
+        version: Version,
+        /// Where they were.
+        url: String,
+    },
     /// Nothing says what is the latest.
     #[error("no parameter {parameter} says what is the latest {name} in {place}")]
     NoLatest {

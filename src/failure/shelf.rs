@@ -11,6 +11,10 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
         ShelfError::Nothing { .. } => {
             advised(Kind::NotFound, "check the name's spelling, and that this is the store that you mean")
         }
+        ShelfError::Gone { .. } => advised(
+            Kind::NotFound,
+            "publish the same bytes there again, or stage them under another version: what is promoted is as good as its build's address",
+        ),
         ShelfError::NoLatest { .. } => advised(
             Kind::NotFound,
             "check the name's spelling; it is set when a release is staged, and --pre counts pre-releases for whoever may list",

@@ -84,7 +84,10 @@ impl Shelf for StoreShelf {
             self.expect_equal(staging, stands).await?;
         }
         // A record that stands decides where the bytes are. Those of a file that somebody removed since can be put again.
-        let promoted = recorded.as_ref().is_some_and(|stands| stands.origin.is_some());
+        let promoted = match &recorded {
+            Some(stands) if stands.origin.is_some() => self.expect_there(stands).await.map(|()| true)?,
+            Some(_) | None => false,
+        };
         let sent = match &staging.content {
             Content::File { path, measured } if !promoted => {
                 let key = Key::Data(self.name(name)?, version.clone());
@@ -197,6 +200,16 @@ impl StoreShelf {
         let difference = |key: &&str| format!("{key} is {} there and {} here", said(&there, key), said(&here, key));
         let differences: Vec<String> = differing.iter().map(difference).collect();
         if differences.is_empty() { Ok(()) } else { Err(self.conflict(stands, differences.join(", "))) }
+    }
+
+    /// Makes sure that the bytes of a promoted release are where the build put them.
+    async fn expect_there(&self, release: &Release) -> Result<(), ShelfError> {
+        let key = self.key(release)?;
+        let (name, version) = (release.name.clone(), release.version.clone());
+        match self.store.head(&key).await? {
+            Some(_) => Ok(()),
+            None => Err(ShelfError::Gone { name, version, url: self.store.url(&key) }),
+        }
     }
 
     /// Returns the digest that a release's bytes have; none where they are gone.

@@ -251,6 +251,12 @@ async fn the_same_bytes_are_staged_as_often_as_anybody_likes(ground: &Ground) {
     let second = ground.staged("1.0.0", "one").await;
     assert_eq!((second.present, second.bytes_sent, second.url), (true, 0, first.url));
     assert_eq!(second.latest, Some(version("1.0.0")));
+    // It is what stands that is told, and not what would have been recorded.
+    let later =
+        ground.staging(Label { at: "2027-01-01T00:00:00Z".to_owned(), ..label("1.0.0") }, "other.zip", "one").await;
+    let third = stage::stage(&*ground.shelf, &later, false).await.unwrap();
+    assert_eq!((third.present, &third.release), (true, &ground.found("1.0.0").await));
+    assert_eq!((third.release, second.release.filename), (first.release, Some("app.zip".parse().unwrap())));
 }
 
 async fn a_version_is_never_another(ground: &Ground) {
@@ -398,8 +404,12 @@ async fn a_dry_run_writes_nothing(ground: &Ground) {
     assert_eq!(dry("1.0.0", "one").await.map(|staged| (staged.present, staged.bytes_sent)).unwrap(), (false, 0));
     assert_eq!(ground.versions().await, [] as [&str; 0]);
     ground.staged("1.0.0", "one").await;
-    assert!(dry("1.0.0", "one").await.unwrap().present);
+    let there = dry("1.0.0", "one").await.unwrap();
+    assert_eq!((there.present, there.release), (true, ground.found("1.0.0").await));
     conflict(dry("1.0.0", "two").await);
+    // It says what would be.
+    assert_eq!(dry("2.0.0", "two").await.unwrap().latest, Some(version("2.0.0")));
+    assert_eq!(dry("0.9.0", "two").await.unwrap().latest, Some(version("1.0.0")));
 }
 
 async fn of_all_who_stage_at_once_one_wins(ground: &Ground) {
