@@ -25,6 +25,9 @@ const RESERVED: [&str; 2] = ["startifact:", "metalogic:"];
 /// Stages FILE as VERSION of NAME. With --commit nothing travels: the artifact that the commit's metafile names becomes the release where it
 /// lies. The same bytes under the same version succeed, so that a stage that was cut short is completed by running it again; other bytes are a
 /// conflict (exit 7). What is latest is the highest release, whenever it was staged.
+///
+/// Releases stand in the store, or, where STARTIFACT_PARAMETER or `[versions] parameter` in artifacts.toml names the parameter of a set-up
+/// of Startifact's, in its bucket.
 #[derive(Debug, clap::Args)]
 #[command(
     group = clap::ArgGroup::new("what").args(["file", "commit"]).required(true),
