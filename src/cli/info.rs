@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::cli::session::Session;
-use crate::cli::shelf::Wanted;
+use crate::cli::shelf::{Purpose, Wanted};
 use crate::report;
 use crate::shelf::Found;
 
@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let shelf = session.shelf().await?;
+    let shelf = session.shelf(Purpose::Look).await?;
     let found = session.release(&*shelf, &arguments.wanted).await?;
     let url = found.store.url(&found.key);
     let object = json!({

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::cli::session::{Session, conclude};
+use crate::cli::shelf::Purpose;
 use crate::config::DEFAULT_PARAMETER;
 use crate::failure::UsageError;
 use crate::organisation::Organisation;
@@ -90,7 +91,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     if !asks && !arguments.yes && !arguments.show && !arguments.dry_run {
         return Err(nobody_to_ask(session.json).into());
     }
-    let setup = open(session).await?;
+    let purpose = if arguments.show || arguments.dry_run { Purpose::Look } else { Purpose::Write };
+    let setup = open(session, purpose).await?;
     let mut standing = setup.look().await?;
     standing.away.iter().for_each(|error| session.report.warning(&told(error)));
     if arguments.show {
@@ -123,11 +125,11 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
 }
 
 /// Opens what the set-up works on.
-async fn open(session: &Session) -> anyhow::Result<Setup> {
+async fn open(session: &Session, purpose: Purpose) -> anyhow::Result<Setup> {
     let config = &session.config;
     // Outside a repository there may be no store, and then no registry in it that names a parameter.
     let store = config.store().await.ok().map(|(store, _)| store);
-    let parameter = match session.parameter(store.as_deref()).await? {
+    let parameter = match session.parameter(store.as_deref(), purpose, DEFAULT_PARAMETER).await? {
         Some((parameter, said)) => {
             name::check(&parameter).with_context(|| format!("{said} names the parameter {parameter:?}"))?;
             parameter

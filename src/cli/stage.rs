@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::address::Commit;
 use crate::artifact::Name;
 use crate::cli::session::{Ports, Session};
+use crate::cli::shelf::Purpose;
 use crate::failure::UsageError;
 use crate::location::FileName;
 use crate::metafile::Metafile;
@@ -60,7 +61,8 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let metadata = metadata(&arguments.metadata)?;
-    let shelf = session.shelf().await?;
+    let purpose = if arguments.dry_run { Purpose::Look } else { Purpose::Write };
+    let shelf = session.shelf(purpose).await?;
     let staging = staging(session, arguments, metadata).await?;
     let release = &staging.release;
     let staged = session.stage(&shelf, &staging, arguments.dry_run).await?;
