@@ -12,14 +12,12 @@ use crate::cli::shelf::Purpose;
 use crate::failure::UsageError;
 use crate::location::FileName;
 use crate::metafile::Metafile;
+use crate::organisation::is_reserved;
 use crate::report;
 use crate::shelf::Staging;
 use crate::show;
 use crate::stage::{self, Label};
 use crate::version::{ReleaseName, Version};
-
-/// What metadata keys begin with that say something to a program.
-const RESERVED: [&str; 2] = ["startifact:", "metalogic:"];
 
 /// Stage a file, or what a build published, as a version: once and for ever
 ///
@@ -150,7 +148,7 @@ async fn metafile(session: &Session, ports: &Ports, commit: Commit) -> anyhow::R
 fn metadata(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, UsageError> {
     let mut metadata = BTreeMap::new();
     for (key, value) in pairs {
-        if RESERVED.iter().any(|reserved| key.starts_with(reserved)) {
+        if is_reserved(key) {
             let hint = Some("choose another key; --filename records a file name".to_owned());
             return Err(UsageError { message: format!("the metadata key {key:?} is reserved"), hint });
         }
