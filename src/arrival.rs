@@ -1,5 +1,7 @@
 //! One object on its way out of a store: verified before it has its name.
 
+mod name;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +11,8 @@ use crate::event::{Event, Observer, Transfer};
 use crate::files::{self, Occupant, Temporary};
 use crate::store::{Key, Store, StoreError};
 use crate::transfer::{self, ReceiveError};
+
+pub use name::{Rules, UnfitName, within};
 
 /// Says where what arrives goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -87,13 +87,14 @@ impl FromStr for Name {
 }
 
 /// Says whether Windows takes a file name for a device (source: "Naming Files, Paths, and Namespaces").
-fn is_device(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+#[must_use]
+pub fn is_device(name: &str) -> bool {
+    let stem = name.split(['.', ':']).next().unwrap_or(name).trim_end_matches(' ').to_ascii_lowercase();
     match stem.as_str() {
-        "con" | "prn" | "aux" | "nul" => true,
+        "con" | "prn" | "aux" | "nul" | "conin$" | "conout$" => true,
         _ => matches!(
             stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt")),
-            Some(number) if number.len() == 1 && number.bytes().all(|digit| digit.is_ascii_digit())
+            Some("0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
         ),
     }
 }

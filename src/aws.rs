@@ -28,7 +28,7 @@ use connection::Connections;
 use proxies::Proxies;
 use settings::Settings;
 
-pub(crate) use failed::{Failed, Reason, Retries, chain, is_stalled};
+pub(crate) use failed::{Failed, Reason, Retries, is_stalled};
 pub(crate) use settings::SettingError;
 
 /// Where a bucket is looked for when nothing says a region: every region's buckets are known there, and the answer names the right one.

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::error::ContextValue;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Color, Config, Environment, Flags, Manner};
@@ -34,6 +35,7 @@ use crate::detach;
 use crate::failure::{EndedError, Failure, Kind, OutputClosed};
 use crate::report::{Report, Verbosity};
 use crate::store::s3;
+use crate::words;
 use session::Session;
 
 /// How long a run that is interrupted waits for files that are being written to be put away.
@@ -133,7 +135,7 @@ pub fn run() -> ExitCode {
     let environment = Environment::of_process();
     let kind = match Arguments::try_parse_from(&arguments) {
         Ok(Arguments { global, command }) => start(global, command, environment),
-        Err(error) if error.use_stderr() => refuse(&error, &arguments, &environment),
+        Err(error) if error.use_stderr() => refuse(error, &arguments, &environment),
         Err(answer) => {
             // The help or the version: whoever closes the pipe has read enough.
             drop(answer.print());
@@ -280,7 +282,7 @@ fn tell(failures: &[Failure], json: bool, report: &Report) -> Kind {
 }
 
 /// Tells what clap does not understand.
-fn refuse(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> Kind {
+fn refuse(mut error: clap::Error, arguments: &[OsString], environment: &Environment) -> Kind {
     let asks = Flags { json: arguments.iter().any(|argument| argument == "--json"), ..Flags::default() };
     if Manner::json(&asks, environment) {
         let text = error.render().to_string();
@@ -290,7 +292,23 @@ fn refuse(error: &clap::Error, arguments: &[OsString], environment: &Environment
         let hint = Some("`metalogic --help` says what is understood".to_owned());
         session::tell_json(Kind::Usage, &[Failure { kind: Kind::Usage, message, hint, causes: Vec::new() }]);
     } else {
+        write_out(&mut error);
         drop(error.print());
     }
     Kind::Usage
+}
+
+/// Writes out what is not seen in what somebody typed, or had a script type.
+fn write_out(error: &mut clap::Error) {
+    let shown = |value: &ContextValue| match value {
+        ContextValue::String(text) => Some(ContextValue::String(words::line(text).into_owned())),
+        ContextValue::Strings(texts) => {
+            Some(ContextValue::Strings(texts.iter().map(|text| words::line(text).into_owned()).collect()))
+        }
+        _ => None,
+    };
+    let said: Vec<_> = error.context().filter_map(|(kind, value)| Some((kind, shown(value)?))).collect();
+    for (kind, value) in said {
+        error.insert(kind, value);
+    }
 }

@@ -86,6 +86,14 @@ pub enum ConfigError {
         /// What the system or the store said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Whoever is to write may not read the registry that could say where releases stand.
+    #[error("where releases stand is not known: the registry {name} may say it and cannot be read")]
+    ShelfHidden {
+        /// The registry.
+        name: String,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The registry that another one points to points on.
     #[error("the registry {0} points on to another one")]
     RegistryPointsOn(String),

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::arrival::{self, Arrival, ArrivalError, Arrived, Destination};
+use crate::arrival::{self, Arrival, ArrivalError, Arrived, Destination, Rules, UnfitName};
 use crate::artifact::Digest;
 use crate::event::Observer;
+use crate::location::FileName;
 use crate::shelf::Found;
 use crate::version::{ReleaseName, Version};
 
@@ -35,6 +36,14 @@ pub enum DownloadError {
         /// Its version.
         version: Version,
     },
+    /// It is to go to a directory, and no directory of this machine gets a file of the recorded name.
+    #[error("{:?} is recorded as the file's name, and no directory gets such a file", name.to_string())]
+    Unfit {
+        /// The recorded name.
+        name: FileName,
+        /// Why.
+        source: UnfitName,
+    },
     /// It did not arrive.
     #[error(transparent)]
     Arrival(#[from] ArrivalError),
@@ -57,10 +66,12 @@ pub async fn download(
                 name: release.name.clone(),
                 version: release.version.clone(),
             })?;
+            let target = arrival::within(directory, name, Rules::OWN)
+                .map_err(|source| DownloadError::Unfit { name: name.clone(), source })?;
             if !dry_run {
                 arrival::make_directory(directory)?;
             }
-            Some(directory.join(name.to_string()))
+            Some(target)
         }
         Destination::File(file) => Some(file.clone()),
         Destination::StandardOutput => None,

@@ -236,6 +236,11 @@ fn config(error: &ConfigError) -> Verdict {
         ConfigError::RegistryUnreadable { source, .. } => {
             source.downcast_ref().map_or_else(|| plain(Kind::Configuration), store)
         }
+        ConfigError::ShelfHidden { .. } => advised(
+            Kind::AccessDenied,
+            "whoever keeps the bucket can grant s3:GetObject on that file and s3:ListBucket; or say it yourself: STARTIFACT_PARAMETER names \
+             Startifact's configuration, --registry or METALOGIC_REGISTRY a registry file that you can read",
+        ),
         ConfigError::Registry(source) => registry(source),
         ConfigError::Git(source) => git(source),
     }

@@ -12,6 +12,7 @@ pub mod json;
 pub mod location;
 pub mod reason;
 pub mod version;
+pub mod words;
 // Floor 2, pure: the documents.
 pub mod metafile;
 pub mod organisation;

@@ -165,12 +165,10 @@ impl Location {
         segments.windows(2).any(|pair| matches!(pair, [builds, commit] if *builds == "builds" && id(commit)))
     }
 
-    /// Reads what follows `s3://` (source of the bucket's rules: "General purpose bucket naming rules").
+    /// Reads what follows `s3://`.
     fn s3(rest: &str) -> Result<Self, LocationError> {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
-        let edges = bucket.starts_with(['.', '-']) || bucket.ends_with(['.', '-']);
-        if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(allowed) || edges {
+        if !is_bucket(bucket) {
             return Err(LocationError::Bucket(bucket.to_owned()));
         }
         let prefix = prefix.trim_end_matches('/');
@@ -180,6 +178,14 @@ impl Location {
         }
         Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
+}
+
+/// Says whether a text is the name of a bucket, and nothing beside it (source: "General purpose bucket naming rules").
+#[must_use]
+pub fn is_bucket(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+    let edges = name.starts_with(['.', '-']) || name.ends_with(['.', '-']);
+    (3..=63).contains(&name.len()) && name.chars().all(allowed) && !edges
 }
 
 fn named(name: &str) -> Result<FileName, LocationError> {

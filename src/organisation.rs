@@ -18,6 +18,15 @@ pub const LARGEST: usize = 8 << 10;
 /// The key of a release's metadata under which Startifact records the file's name.
 pub const FILENAME: &str = "startifact:filename";
 
+/// What the keys of a release's metadata begin with that say something of their own: Startifact's and ours.
+const RESERVED: [&str; 2] = ["startifact:", "metalogic:"];
+
+/// Says whether a key of a release's metadata says something of its own, and is free for nobody's use.
+#[must_use]
+pub fn is_reserved(key: &str) -> bool {
+    RESERVED.iter().any(|reserved| key.starts_with(reserved))
+}
+
 /// Holds the configuration of an organisation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Organisation {

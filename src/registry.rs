@@ -176,6 +176,17 @@ impl Registry {
         }
     }
 
+    /// Returns what a registry points to, in the same way: the names are defined there.
+    ///
+    /// # Errors
+    /// [`RegistryError::Malformed`] where the file is no TOML, or where it is the repository's table that is wrong.
+    pub fn pointer_of(text: &[u8], file: &str) -> Result<Option<String>, RegistryError> {
+        match Self::parse(text, file) {
+            Ok(registry) => Ok(registry.repository.registry),
+            Err(error) => reader::repository_table(text).map(|table| table.registry).ok_or(error),
+        }
+    }
+
     /// Makes sure that another registry defines the projects that this file, which is called `file`, says are the repository's.
     ///
     /// # Errors

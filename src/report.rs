@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::event::{Event, Observer, Transfer};
 use crate::metalogic::Step;
+use crate::words;
 
 /// How long bytes move before a bar shows it: shorter work would only flicker.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -49,49 +50,49 @@ impl Report {
 
     /// Tells what may be wrong.
     pub fn warning(&self, text: &str) {
-        self.say(Verbosity::Quiet, &labelled("warning", AnsiColor::Yellow, text));
+        self.say(Verbosity::Quiet, &Words::labelled("warning", AnsiColor::Yellow, text));
     }
 
     /// Tells what is good to know.
     pub fn note(&self, text: &str) {
-        self.say(Verbosity::Normal, &labelled("note", AnsiColor::Cyan, text));
+        self.say(Verbosity::Normal, &Words::labelled("note", AnsiColor::Cyan, text));
     }
 
     /// Tells a line of the log.
     pub fn log(&self, text: &str) {
-        self.say(Verbosity::Normal, text);
+        self.say(Verbosity::Normal, &Words::plain(text));
     }
 
     /// Tells a line for those who want every detail.
     pub fn detail(&self, text: &str) {
-        self.say(Verbosity::Verbose, text);
+        self.say(Verbosity::Verbose, &Words::plain(text));
     }
 
     /// Tells an error with what to do about it. It is told whatever the verbosity.
     pub fn error(&self, message: &str, causes: &[String], hint: Option<&str>) {
-        let mut text = labelled("error", AnsiColor::Red, message);
+        let mut words = Words::labelled("error", AnsiColor::Red, message);
         for cause in causes {
-            text.push_str(&format!("\n  because {cause}"));
+            words.add(&Words::plain(&format!("\n  because {cause}")));
         }
         if let Some(hint) = hint {
-            text.push('\n');
-            text.push_str(&labelled("hint", AnsiColor::Cyan, hint));
+            words.add(&Words::plain("\n"));
+            words.add(&Words::labelled("hint", AnsiColor::Cyan, hint));
         }
-        self.say(Verbosity::Silent, &text);
+        self.say(Verbosity::Silent, &words);
     }
 
-    /// Writes what belongs to a question, as it stands: whoever is asked has to see it, whatever the verbosity.
+    /// Writes what belongs to a question, without ending its line: whoever is asked has to see it, whatever the verbosity.
     pub fn ask(&self, text: &str) {
-        self.write(text);
+        self.write(&Words::plain(text));
     }
 
-    fn say(&self, from: Verbosity, text: &str) {
+    fn say(&self, from: Verbosity, words: &Words) {
         if self.verbosity >= from {
-            self.write(&format!("{text}\n"));
+            self.write(&Words(format!("{}\n", words.0)));
         }
     }
 
-    fn write(&self, text: &str) {
+    fn write(&self, Words(text): &Words) {
         // In one piece, so that lines of processes that share a terminal stay whole. Nobody can be told that standard error is closed.
         let write = || drop(anstream::stderr().lock().write_all(text.as_bytes()));
         match &self.bars {
@@ -131,7 +132,7 @@ impl Observer for Report {
                 self.warning(&format!("the metafile at {commit} is malformed and counts as none: {problem}"));
             }
             Event::LostRace { .. } => {
-                self.say(Verbosity::Verbose, "another writer of the metafile was first: resolving again");
+                self.detail("another writer of the metafile was first: resolving again");
             }
             Event::LostRegistryRace { url } => {
                 self.detail(&format!("another writer of {url} was first: reading it again"));
@@ -139,7 +140,7 @@ impl Observer for Report {
             Event::Metafile { url, written } => {
                 self.log(&format!("build metadata:\n    {url}"));
                 let outcome = if *written { "written" } else { "not written by this run" };
-                self.say(Verbosity::Verbose, &format!("    {outcome}"));
+                self.detail(&format!("    {outcome}"));
             }
             Event::Started { transfer, size } => self.draw(|bars| bars.start(*transfer, *size)),
             Event::Moved { transfer, bytes } => self.draw(|bars| bars.advance(*transfer, *bytes)),
@@ -168,9 +169,24 @@ impl Observer for Report {
     }
 }
 
-fn labelled(label: &str, color: AnsiColor, text: &str) -> String {
-    let style = Style::new().bold().fg_color(Some(color.into()));
-    format!("{style}{label}:{style:#} {text}")
+/// Holds words that a terminal takes for nothing but words, and the styles that this file gives them.
+///
+/// Names, keys and answers that others wrote stand in them, and whoever wrote an order to terminals there would drive this one.
+struct Words(String);
+
+impl Words {
+    fn plain(text: &str) -> Self {
+        Self(words::text(text).into_owned())
+    }
+
+    fn labelled(label: &str, color: AnsiColor, text: &str) -> Self {
+        let style = Style::new().bold().fg_color(Some(color.into()));
+        Self(format!("{style}{label}:{style:#} {}", words::text(text)))
+    }
+
+    fn add(&mut self, others: &Self) {
+        self.0.push_str(&others.0);
+    }
 }
 
 /// Draws one bar for each kind of transfer that is under way.

@@ -107,6 +107,14 @@ pub enum SetupError {
         /// Where it was looked for.
         place: String,
     },
+    /// Somebody began one and did not finish it.
+    #[error("somebody began the configuration in the parameter {parameter} in {place} and did not finish it")]
+    Unfinished {
+        /// The parameter.
+        parameter: String,
+        /// Where it is.
+        place: String,
+    },
     /// What is there is no configuration.
     #[error("the parameter {parameter} in {place} holds no configuration")]
     Malformed {

@@ -355,15 +355,3 @@ impl ShelfError {
         Self::Raced { name: name.clone(), races: up.races, waited: up.waited }
     }
 }
-
-/// Returns an error and its causes in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for cause in std::iter::successors(Some(error), |error| error.source()) {
-        let said = cause.to_string();
-        if words.last() != Some(&said) {
-            words.push(said);
-        }
-    }
-    words.join(": ")
-}

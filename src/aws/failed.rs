@@ -15,6 +15,7 @@ use aws_types::request_id::RequestId as _;
 
 use super::{Place, SettingError};
 use crate::reason::{Denial, Outage, Service, Setting};
+use crate::words::chain;
 use answer::Answer;
 
 pub(crate) use line::is_stalled;
@@ -190,16 +191,4 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
     })
-}
-
-/// Returns an error and its causes in one line, each said once.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for cause in causes(error) {
-        let said = cause.to_string();
-        if !said.is_empty() && !words.iter().any(|before| before.contains(&said)) {
-            words.push(said);
-        }
-    }
-    words.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::cli::session::Session;
-use crate::cli::shelf::Wanted;
+use crate::cli::shelf::{Purpose, Wanted};
 use crate::download;
 use crate::report;
 
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let destination = session.destination(arguments.file.as_deref(), arguments.output.as_deref())?;
-    let shelf = session.shelf().await?;
+    let shelf = session.shelf(Purpose::Look).await?;
     let found = session.release(&*shelf, &arguments.wanted).await?;
     let downloaded = download::download(session.observer(), &found, &destination, arguments.dry_run).await?;
 

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use crate::cli::session::Session;
-use crate::cli::shelf::Wanted;
+use crate::cli::shelf::{Purpose, Wanted};
 use crate::report;
 use crate::shelf::Found;
+use crate::words;
 
 /// Print what is recorded of a release
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let shelf = session.shelf().await?;
+    let shelf = session.shelf(Purpose::Look).await?;
     let found = session.release(&*shelf, &arguments.wanted).await?;
     let url = found.store.url(&found.key);
     let object = json!({
@@ -43,11 +44,6 @@ fn lines(found: &Found, url: &str) -> String {
     ];
     let pairs = release.metadata.iter().map(|(key, value)| ("metadata", Some(format!("{key}={value}"))));
     rows.extend(pairs);
-    let row = |(label, value): (&str, Option<String>)| Some(format!("{label:<10}{}\n", shown(&value?)));
+    let row = |(label, value): (&str, Option<String>)| Some(format!("{label:<10}{}\n", words::line(&value?)));
     rows.into_iter().filter_map(row).collect()
-}
-
-/// Returns a text in one line: what others recorded may hold anything.
-fn shown(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }

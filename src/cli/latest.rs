@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cli::session::Session;
+use crate::cli::shelf::Purpose;
 use crate::version::ReleaseName;
 
 /// Print the latest version of a name
@@ -19,7 +20,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let shelf = session.shelf().await?;
+    let shelf = session.shelf(Purpose::Look).await?;
     let version = shelf.latest(&arguments.name, arguments.pre).await?;
     let object = json!({
         "name": arguments.name.to_string(),

@@ -10,6 +10,7 @@ use crate::cli::session::{Session, conclude};
 use crate::config::Found;
 use crate::registry::RegistryError;
 use crate::share;
+use crate::words;
 
 /// Look at the registry of artifact names, and add to it
 #[derive(Debug, clap::Args)]
@@ -71,16 +72,11 @@ fn list(session: &Session, Found { registry, name, tag, .. }: &Found) -> anyhow:
     let object = |(name, project, description, retired): &(String, String, Option<String>, bool)| json!({"name": name, "project": project, "description": description, "retired": retired});
     let line = |(name, project, description, retired): &(String, String, Option<String>, bool)| {
         let retired = if *retired { "retired" } else { "" };
-        // A description is text for people, and a terminal takes some characters for orders.
-        let description: String = description.iter().flat_map(|text| text.chars()).map(plain).collect();
+        let description = words::line(description.as_deref().unwrap_or_default());
         format!("{name}\t{project}\t{description}{retired}").trim_end().to_owned() + "\n"
     };
     let artifacts: Vec<_> = rows.iter().map(object).collect();
     session.answer(&json!({"registry": name, "artifacts": artifacts, "tag": tag.as_ref().map(share::shown)}), || {
         rows.iter().map(line).collect::<String>().into_bytes()
     })
-}
-
-fn plain(c: char) -> String {
-    if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
 }

@@ -1,6 +1,6 @@
 //! What every command has at hand, and the two streams that it answers on.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::report::Report;
 use crate::resolve::{self, Answer, Question, ResolveError};
 use crate::share::{Home, Manners};
 use crate::store::{Guarantees, Store};
+use crate::words;
 use crate::world::World;
 
 /// How long a command that has done its work waits for the store's answer whether it keeps conditions.
@@ -225,13 +226,14 @@ impl Session {
         Ok(Destination::StandardOutput)
     }
 
-    /// Writes the answer to standard output.
-    pub(crate) fn print(&self, bytes: &[u8]) -> anyhow::Result<()> {
+    /// Writes a text to standard output: byte for byte, as whatever reads it wants it, but to a terminal without the orders that others may
+    /// have put into it.
+    pub(crate) fn print(&self, text: &[u8]) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
-            done => Ok(done?),
+        if out.is_terminal() {
+            return write(&mut out, words::text(&String::from_utf8_lossy(text)).as_bytes());
         }
+        write(&mut out, text)
     }
 
     /// Writes the answer as JSON, or as what `text` makes of it.
@@ -241,7 +243,14 @@ impl Session {
         }
         let mut bytes = serde_json::to_vec_pretty(json)?;
         bytes.push(b'\n');
-        self.print(&bytes)
+        write(&mut std::io::stdout().lock(), &bytes)
+    }
+}
+
+fn write(out: &mut impl std::io::Write, bytes: &[u8]) -> anyhow::Result<()> {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
+        done => Ok(done?),
     }
 }
 

@@ -10,8 +10,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::cli::session::{Session, conclude};
+use crate::cli::shelf::Purpose;
 use crate::config::DEFAULT_PARAMETER;
 use crate::failure::UsageError;
+use crate::json::shortened;
 use crate::organisation::Organisation;
 use crate::parameters::name;
 use crate::setup::Found;
@@ -20,6 +22,7 @@ use crate::setup::Question;
 use crate::setup::Setup;
 use crate::setup::SetupError;
 use crate::setup::Standing;
+use crate::words;
 use dialogue::{Dialogue, flag};
 use shown::Outcome;
 
@@ -90,14 +93,15 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     if !asks && !arguments.yes && !arguments.show && !arguments.dry_run {
         return Err(nobody_to_ask(session.json).into());
     }
-    let setup = open(session).await?;
+    let purpose = if arguments.show || arguments.dry_run { Purpose::Look } else { Purpose::Write };
+    let setup = open(session, purpose).await?;
     let mut standing = setup.look().await?;
-    standing.away.iter().for_each(|error| session.report.warning(&told(error)));
+    standing.away.iter().for_each(|error| session.report.warning(&words::chain(error)));
     if arguments.show {
         return show(session, &setup, &mut standing);
     }
     if let (Found::Malformed { text, .. }, true) = (&standing.found, arguments.force) {
-        session.report.warning(&format!("what is there is given up: {text}"));
+        session.report.warning(&format!("what is there is given up: {}", shortened(text)));
     }
     let mut draft = setup.begin(&mut standing, arguments.force)?;
     for (question, text) in arguments.given() {
@@ -123,11 +127,11 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
 }
 
 /// Opens what the set-up works on.
-async fn open(session: &Session) -> anyhow::Result<Setup> {
+async fn open(session: &Session, purpose: Purpose) -> anyhow::Result<Setup> {
     let config = &session.config;
     // Outside a repository there may be no store, and then no registry in it that names a parameter.
     let store = config.store().await.ok().map(|(store, _)| store);
-    let parameter = match session.parameter(store.as_deref()).await? {
+    let parameter = match session.parameter(store.as_deref(), purpose, DEFAULT_PARAMETER).await? {
         Some((parameter, said)) => {
             name::check(&parameter).with_context(|| format!("{said} names the parameter {parameter:?}"))?;
             parameter
@@ -147,20 +151,17 @@ fn nobody_to_ask(json: bool) -> UsageError {
 fn show(session: &Session, setup: &Setup, standing: &mut Standing) -> anyhow::Result<()> {
     // Only what is malformed cannot be begun with.
     setup.begin(standing, false)?;
-    let Found::Whole(organisation) = &standing.found else {
-        return Err(SetupError::Nothing {
-            parameter: setup.parameter().to_owned(),
-            place: standing.regions().join(", "),
+    let (parameter, place) = (setup.parameter(), setup.name(standing.place.as_ref()));
+    let organisation = match &standing.found {
+        Found::Whole(organisation) => organisation,
+        Found::Unfinished(_) => return Err(SetupError::Unfinished { parameter: parameter.to_owned(), place }.into()),
+        Found::Nothing | Found::Malformed { .. } => {
+            let place = standing.regions().join(", ");
+            return Err(SetupError::Nothing { parameter: parameter.to_owned(), place }.into());
         }
-        .into());
     };
-    let place = setup.name(standing.place.as_ref());
-    let outcome = Outcome {
-        parameter: setup.parameter(),
-        organisation,
-        regions: vec![(place, false)],
-        ..Outcome::default_for(organisation)
-    };
+    let outcome =
+        Outcome { parameter, organisation, regions: vec![(place, false)], ..Outcome::default_for(organisation) };
     session.answer(&outcome.to_json(), || outcome.shown().into_bytes())
 }
 
@@ -169,7 +170,7 @@ async fn doubt(session: &Session, setup: &Setup, standing: &Standing, organisati
     match tokio::time::timeout(TRIAL, setup.doubts(standing, organisation)).await {
         Ok(doubts) => {
             for doubt in doubts {
-                session.report.warning(&format!("the bucket cannot be found yet: {}", told(&doubt)));
+                session.report.warning(&format!("the bucket cannot be found yet: {}", words::chain(&doubt)));
             }
         }
         Err(_) => session.report.warning(&format!(
@@ -183,7 +184,7 @@ async fn doubt(session: &Session, setup: &Setup, standing: &Standing, organisati
 /// Tells what a plan changes, and what may surprise in that.
 fn warn_of(session: &Session, plan: &Plan) {
     for (key, was) in &plan.changes {
-        session.report.log(&format!("{key} was {was}"));
+        session.report.log(&format!("{} was {}", shortened(key), shortened(&was.to_string())));
     }
     if !plan.changes.is_empty() {
         session.report.warning(
@@ -192,7 +193,7 @@ fn warn_of(session: &Session, plan: &Plan) {
     }
     for target in &plan.targets {
         if let Some(error) = target.unknown() {
-            session.report.warning(&format!("nothing will be saved in {}: {}", target.name, told(error)));
+            session.report.warning(&format!("nothing will be saved in {}: {}", target.name, words::chain(error)));
         }
     }
 }
@@ -240,15 +241,4 @@ async fn finish(
         session.report.note(&format!("every machine that uses it must have STARTIFACT_REGIONS={regions}"));
     }
     conclude(session.answer(&outcome.to_json(), || outcome.places().into_bytes()), errors)
-}
-
-/// Returns an error with what caused it, in one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }

@@ -40,12 +40,22 @@ impl Deref for OpenShelf {
     }
 }
 
+/// Says what it is asked for where releases stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To read, or to say what would be done.
+    Look,
+    /// To write. What is written in a wrong place stays there, so nothing is taken for granted.
+    Write,
+}
+
 impl Session {
     /// Returns the shelf: that of the organisation whose parameter the environment or a registry file names, else the store's.
-    pub(crate) async fn shelf(&self) -> anyhow::Result<OpenShelf> {
+    pub(crate) async fn shelf(&self, purpose: Purpose) -> anyhow::Result<OpenShelf> {
         let opened: Result<(Arc<dyn Store>, StorePlace), ConfigError> = self.config.store().await;
         let store = opened.as_ref().ok().map(|(store, _)| &**store);
-        if let Some((parameter, said)) = self.parameter(store).await? {
+        let parameter = self.parameter(store, purpose, "the store").await?;
+        if let Some((parameter, said)) = parameter {
             self.report.detail(&format!("{said}: releases stand where {parameter} says"));
             let (account, observer) = (self.config.account(), Arc::clone(self.observer()));
             let regions = self.config.versions_regions()?;
@@ -58,20 +68,28 @@ impl Session {
         Ok(OpenShelf { shelf, store: Some(store) })
     }
 
-    /// Returns the parameter that says where releases stand. Whoever may not read the registry in a store cannot know of one there.
-    pub(crate) async fn parameter(&self, store: Option<&dyn Store>) -> Result<Option<(String, String)>, ConfigError> {
-        let found = self.config.versions_parameter(store).await;
+    /// Returns the parameter that says where releases stand, and who said so. Whoever may not read the registry in a store cannot know of
+    /// one there: then readers are warned of what is taken, and nothing is written.
+    pub(crate) async fn parameter(
+        &self,
+        store: Option<&dyn Store>,
+        purpose: Purpose,
+        otherwise: &str,
+    ) -> Result<Option<(String, String)>, ConfigError> {
         let denied = |source: &(dyn std::error::Error + Send + Sync + 'static)| {
             matches!(source.downcast_ref(), Some(StoreError::AccessDenied { .. }))
         };
-        match found {
-            Err(ConfigError::RegistryUnreadable { name, source }) if denied(&*source) => {
+        match (self.config.versions_parameter(store).await, purpose) {
+            (Err(ConfigError::RegistryUnreadable { name, source }), Purpose::Write) if denied(&*source) => {
+                Err(ConfigError::ShelfHidden { name, source })
+            }
+            (Err(ConfigError::RegistryUnreadable { name, source }), Purpose::Look) if denied(&*source) => {
                 self.report.warning(&format!(
-                    "whether {name} says that releases stand elsewhere is not known ({source}): the store is taken"
+                    "whether {name} says that releases stand elsewhere is not known ({source}): {otherwise} is taken"
                 ));
                 Ok(None)
             }
-            found => found,
+            (found, Purpose::Look | Purpose::Write) => found,
         }
     }
 

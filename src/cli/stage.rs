@@ -8,17 +8,16 @@ use serde_json::json;
 use crate::address::Commit;
 use crate::artifact::Name;
 use crate::cli::session::{Ports, Session};
+use crate::cli::shelf::Purpose;
 use crate::failure::UsageError;
 use crate::location::FileName;
 use crate::metafile::Metafile;
+use crate::organisation::is_reserved;
 use crate::report;
 use crate::shelf::Staging;
 use crate::show;
 use crate::stage::{self, Label};
 use crate::version::{ReleaseName, Version};
-
-/// What metadata keys begin with that say something to a program.
-const RESERVED: [&str; 2] = ["startifact:", "metalogic:"];
 
 /// Stage a file, or what a build published, as a version: once and for ever
 ///
@@ -63,7 +62,8 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
     let metadata = metadata(&arguments.metadata)?;
-    let shelf = session.shelf().await?;
+    let purpose = if arguments.dry_run { Purpose::Look } else { Purpose::Write };
+    let shelf = session.shelf(purpose).await?;
     let staging = staging(session, arguments, metadata).await?;
     let staged = session.stage(&shelf, &staging, arguments.dry_run).await?;
     let release = &staged.release;
@@ -152,7 +152,7 @@ async fn metafile(session: &Session, ports: &Ports, commit: Commit) -> anyhow::R
 fn metadata(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, UsageError> {
     let mut metadata = BTreeMap::new();
     for (key, value) in pairs {
-        if RESERVED.iter().any(|reserved| key.starts_with(reserved)) {
+        if is_reserved(key) {
             let hint = Some("choose another key; --filename records a file name".to_owned());
             return Err(UsageError { message: format!("the metadata key {key:?} is reserved"), hint });
         }

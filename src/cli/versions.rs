@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cli::session::Session;
+use crate::cli::shelf::Purpose;
 use crate::shelf::ShelfError;
 use crate::version::{self, ReleaseName};
 
@@ -17,7 +18,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let shelf = session.shelf().await?;
+    let shelf = session.shelf(Purpose::Look).await?;
     let versions = shelf.versions(&arguments.name).await?;
     if versions.is_empty() {
         return Err(ShelfError::Nothing { name: arguments.name.clone(), place: shelf.place() }.into());

@@ -135,7 +135,7 @@ impl Config {
             if let Some(found) = parameter_of(&file)? {
                 return Ok(Some(found));
             }
-            if let Some(pointer) = pointer_of(&file)
+            if let Some(pointer) = Registry::pointer_of(&file.text, &file.name)?
                 && let Some(found) = parameter_of(&self.pointed_file(&file, &pointer, None).await?)?
             {
                 return Ok(Some(found));
@@ -230,11 +230,6 @@ impl Config {
 fn parameter_of(file: &File) -> Result<Option<(String, String)>, ConfigError> {
     let table = Registry::versions_table_of(&file.text, &file.name)?;
     Ok(table.parameter.map(|parameter| (parameter, file.name.clone())))
-}
-
-/// Returns what a registry file points to; a file that is wrong elsewhere points nowhere here.
-fn pointer_of(file: &File) -> Option<String> {
-    file.parse().ok()?.repository.registry
 }
 
 /// Returns the registry that a team keeps in its store.

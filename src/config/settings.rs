@@ -87,6 +87,9 @@ impl Environment {
     }
 }
 
+/// The longest time that anybody can ask to wait. With far longer ones no clock can say when they are over.
+const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// Holds what the command line says; what it leaves out is looked for elsewhere.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
@@ -196,7 +199,12 @@ pub fn max_ancestors(text: &str) -> Result<usize, String> {
 /// Reads a length of time: `90s`, `2m`, `1h 30m`.
 ///
 /// # Errors
-/// What is no length of time.
+/// What is no length of time, or one that nobody waits for.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("a length of time as 90s or 2m belongs here ({error})"))
+    let length = humantime::parse_duration(text)
+        .map_err(|error| format!("a length of time as 90s or 2m belongs here ({error})"))?;
+    if length > LONGEST_WAIT {
+        return Err("a length of time of at most 366 days belongs here".to_owned());
+    }
+    Ok(length)
 }

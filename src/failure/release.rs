@@ -28,6 +28,7 @@ pub(super) fn stage(error: &StageError) -> Verdict {
 pub(super) fn download(error: &DownloadError) -> Verdict {
     match error {
         DownloadError::Nameless { .. } => advised(Kind::NotFound, "name the file to make: --as FILE"),
+        DownloadError::Unfit { .. } => advised(Kind::Integrity, "name the file to make: --as FILE"),
         DownloadError::Arrival(source) => arrival(source),
     }
 }

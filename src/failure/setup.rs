@@ -11,6 +11,10 @@ pub(super) fn setup(error: &SetupError) -> Verdict {
             Kind::NotFound,
             "`metalogic setup` makes one; STARTIFACT_PARAMETER, STARTIFACT_REGIONS, AWS_PROFILE and AWS_REGION say where it is looked for",
         ),
+        SetupError::Unfinished { .. } => advised(
+            Kind::NotFound,
+            "`metalogic setup` goes on with it; `metalogic setup --yes` takes what it lacks as it is by default",
+        ),
         SetupError::Malformed { parameter, .. } => advised(
             Kind::Configuration,
             format!(

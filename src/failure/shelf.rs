@@ -1,9 +1,10 @@
 //! What it is to whoever stages or asks for a release that it does not come about.
 
 use super::{Kind, Verdict, advised, local, parameters, plain, store};
-use crate::shelf::{ShelfError, chain};
+use crate::shelf::ShelfError;
 use crate::stage::StageError;
 use crate::transfer::ReceiveError;
+use crate::words::chain;
 
 pub(super) fn shelf(error: &ShelfError) -> Verdict {
     let set_up = "`metalogic setup` writes one; STARTIFACT_PARAMETER and STARTIFACT_REGIONS say where it is looked for";

@@ -14,7 +14,7 @@ use super::place::{Place, Places, Problem};
 use super::{Entry, MOST_UNDEFINED, Project, ProjectName, Registry, RegistryError, RepositoryTable, near_project};
 use crate::artifact::Name;
 
-pub(super) use table::{store_table, versions_table};
+pub(super) use table::{repository_table, store_table, versions_table};
 
 /// The longest piece of the file that a message repeats, in characters.
 const SHOWN: usize = 80;

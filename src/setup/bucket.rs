@@ -3,7 +3,8 @@
 use futures::future::join_all;
 
 use super::{Setup, Standing};
-use crate::location::Location;
+use crate::json;
+use crate::location::is_bucket;
 use crate::organisation::Organisation;
 use crate::organisation::OrganisationKind;
 use crate::organisation::Region;
@@ -21,13 +22,13 @@ pub enum BucketError {
         place: String,
     },
     /// It holds something else.
-    #[error("the parameter {parameter} in {place} holds {value:?}, which is no bucket's name")]
+    #[error("the parameter {parameter} in {place} holds \"{value}\", which is no bucket's name")]
     NoBucket {
         /// The parameter.
         parameter: String,
         /// Where it is.
         place: String,
-        /// What it holds.
+        /// What it holds, shortened.
         value: String,
     },
     /// It cannot be read.
@@ -55,10 +56,9 @@ impl Setup {
         let Some(value) = parameters.get(parameter).await? else {
             return Err(BucketError::Missing { parameter: parameter_name, place });
         };
-        let url = format!("s3://{value}");
-        match Location::parse(&url, std::path::Path::new("/")) {
-            Ok(Location::S3 { prefix, .. }) if prefix.is_empty() => Ok(()),
-            Ok(_) | Err(_) => Err(BucketError::NoBucket { parameter: parameter_name, place, value }),
+        if is_bucket(&value) {
+            return Ok(());
         }
+        Err(BucketError::NoBucket { parameter: parameter_name, place, value: json::shortened(&value) })
     }
 }

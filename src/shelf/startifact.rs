@@ -17,10 +17,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::{Found, Shelf, ShelfError, Staged, Staging, chain};
+use super::{Found, Shelf, ShelfError, Staged, Staging};
 use crate::event::{Event, Observer};
 use crate::organisation::Organisation;
 use crate::version::{self, ReleaseName, Version};
+use crate::words::chain;
 use site::{Site, Trouble};
 
 /// Keeps releases as Startifact does, whose configuration of an organisation says where.

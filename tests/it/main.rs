@@ -59,3 +59,4 @@ mod staging;
 mod startifact;
 mod stubs;
 mod versions;
+mod words;

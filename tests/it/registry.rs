@@ -204,6 +204,17 @@ fn the_stores_table_is_read_whatever_is_wrong_elsewhere_and_never_half() {
 }
 
 #[test]
+fn where_a_registry_points_is_read_whatever_is_wrong_elsewhere_and_never_half() {
+    let pointer = |text: &str| Registry::pointer_of(text.as_bytes(), "artifacts.toml");
+    let wrong =
+        "[repository]\nregistry = \"s3://dev/artifacts.toml\"\n[store]\nurl = 1\n[projects.a]\nartifacts = [\"a/b\"]\n";
+    assert_eq!(pointer(wrong).unwrap().as_deref(), Some("s3://dev/artifacts.toml"));
+    pointer("[repository]\nregistry = 1\n").unwrap_err();
+    pointer("[repository\n").unwrap_err();
+    assert_eq!(pointer("").unwrap(), None);
+}
+
+#[test]
 fn an_empty_value_that_says_where_something_is_is_refused() {
     for empty in ["", " ", "\\t"] {
         let text = format!("[repository]\nregistry = \"{empty}\"\n");

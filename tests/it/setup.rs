@@ -263,7 +263,13 @@ async fn a_bucket_that_cannot_be_found_is_told_with_the_reason() {
     let organisation = Draft::fresh(Some(&area(REGION))).finished();
     let doubts = setup.doubts(&standing, &organisation).await;
     assert!(matches!(&doubts[..], [BucketError::Missing { .. }]), "{doubts:?}");
-    for (value, fine) in [("org-bucket-1", true), ("s3://org", false), ("org/prefix", false), ("No Bucket", false)] {
+    for (value, fine) in [
+        ("org-bucket-1", true),
+        ("s3://org", false),
+        ("org/prefix", false),
+        ("No Bucket", false),
+        ("org-bucket-1/", false),
+    ] {
         memory.set(REGION, "/artifacts-bucket", value).await;
         assert_eq!(setup.doubts(&standing, &organisation).await.is_empty(), fine, "{value}");
     }
@@ -348,6 +354,17 @@ fn run(store: &ParameterStore, variables: &[(&str, &str)], arguments: &[&str]) -
     let mut command = sandbox.command(".", &[&["setup"], arguments].concat());
     let output = store.reach(&mut command).envs(variables.iter().copied()).output().unwrap();
     sandbox.ran(&format!("metalogic setup {}", arguments.join(" ")), &output)
+}
+
+#[test]
+fn what_nobody_finished_is_shown_as_that() {
+    let store = ParameterStore::start();
+    let nothing = run(&store, &[], &["--show"]);
+    assert!(nothing.code == Some(3) && nothing.stderr.contains("there is no configuration"), "{nothing}");
+    store.set(REGION, PARAMETER, r#"{"start_ok":"y","bucket_param_name":""}"#);
+    let begun = run(&store, &[], &["--show"]);
+    assert!(begun.code == Some(3) && begun.stderr.contains("did not finish it"), "{begun}");
+    assert!(begun.stderr.contains("metalogic setup"), "{begun}");
 }
 
 #[test]

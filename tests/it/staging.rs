@@ -1,13 +1,13 @@
 //! The real binary stages and downloads: on the embedded store, and on S3.
 
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::fake::BUCKET;
+use crate::fake::{BUCKET, Fault};
+use crate::s3::error;
 use crate::s3::program::Team;
 use crate::sandbox::Sandbox;
 
@@ -289,5 +289,45 @@ fn outside_a_repository_a_store_is_all_that_is_needed() {
     assert_eq!(run(&["stage", "app", "1.1.0", "x"]).code, Some(0));
     let nowhere = sandbox.run_in("elsewhere", &["latest", "app"]);
     assert_eq!(nowhere.code, Some(12), "{nowhere}");
-    assert!(!Path::new("elsewhere/metalogic").exists());
+    assert_eq!(sandbox.tree("elsewhere"), ["x"]);
+}
+
+/// As S3 answers whoever may not read.
+const DENIED: &str = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_staged_where_it_is_not_known_where_releases_stand() {
+    let team = Team::new().await;
+    std::fs::remove_file(team.sandbox.path("repo/artifacts.toml")).unwrap();
+    team.sandbox.commit("the names are registered in the store");
+    team.sandbox.write("repo/one", "one");
+    team.fake.plant("team builds/artifacts.toml", "[versions]\nparameter = \"/startifact\"\n");
+    let refuse = || team.fake.fault(Fault { about: vec!["GET", "artifacts.toml"], times: 9, act: error(403, DENIED) });
+    refuse();
+    let staged = team.run(&["stage", "app", "1.0.0", "one"]);
+    assert_eq!(staged.code, Some(9), "{staged}");
+    for said in ["artifacts.toml", "STARTIFACT_PARAMETER", "METALOGIC_REGISTRY"] {
+        assert!(staged.stderr.contains(said), "{staged}");
+    }
+    assert_eq!(team.fake.keys(), ["team builds/artifacts.toml"]);
+    assert_eq!(team.run(&["setup", "--yes", "--key-prefix", "x/"]).code, Some(9));
+    // Readers do no harm.
+    team.fake.mend();
+    refuse();
+    let latest = team.run(&["latest", "app"]);
+    assert!(latest.code == Some(3) && latest.stderr.contains("the store is taken"), "{latest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_is_wrong_elsewhere_still_points_to_where_releases_stand() {
+    let team = Team::new().await;
+    team.sandbox.write("repo/one", "one");
+    team.sandbox.write("org/artifacts.toml", "[versions]\nparameter = \"/none/of/that/name\"\n");
+    let pointer = "[repository]\nregistry = \"../org/artifacts.toml\"\n";
+    for wrong in ["", "[store]\nsse = 1\n", "[projects.a]\nartifacts = [\"a\", \"a\"]\n"] {
+        team.sandbox.write("repo/artifacts.toml", format!("{pointer}{wrong}"));
+        let staged = team.run(&["stage", "app", "1.0.0", "one"]);
+        assert!(staged.code != Some(0) && !staged.stderr.contains("staged app"), "{wrong:?}: {staged}");
+        assert_eq!(team.fake.keys(), Vec::<String>::new(), "{wrong:?}: {staged}");
+    }
 }

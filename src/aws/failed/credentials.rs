@@ -5,8 +5,9 @@ use std::error::Error;
 use aws_config::meta::ProviderChainError;
 use aws_credential_types::provider::error::CredentialsError;
 
-use super::{causes, chain};
+use super::causes;
 use crate::reason::Setting;
+use crate::words::chain;
 
 /// How the SDK says that it no longer waits for credentials. It has no type for that which others could name.
 const WAITED: &str = "identity resolver timed out";

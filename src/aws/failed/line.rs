@@ -6,8 +6,9 @@ use std::io;
 use aws_sdk_s3::error::ConnectorError;
 use rustls::{CertificateError, Error as Tls};
 
-use super::{Reason, causes, chain};
+use super::{Reason, causes};
 use crate::reason::{Outage, Setting};
+use crate::words::chain;
 
 /// What is told of a proxy that wants a name and a password.
 const UNKNOWN: &str = "it wants to know who asks (407)";

@@ -6,9 +6,10 @@ use crate::setup::Plan;
 use crate::setup::SetupError;
 use crate::setup::{AnswerError, Draft, Question};
 use crate::setup::{Setup, Standing, example};
+use crate::words;
 
 use super::shown::{examples, object};
-use super::{doubt, terminal, told};
+use super::{doubt, terminal};
 
 /// What empties an answer that has a default.
 const NOTHING: &str = "-";
@@ -149,7 +150,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn refuse(&self, error: &AnswerError) {
-        self.say(&format!("    that cannot be: {}\n", told(error)));
+        self.say(&format!("    that cannot be: {}\n", words::chain(error)));
     }
 
     fn say(&self, text: &str) {

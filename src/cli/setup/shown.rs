@@ -8,6 +8,7 @@ use crate::organisation::OrganisationKind;
 use crate::organisation::Region;
 use crate::setup::{example, kind};
 use crate::store::Key;
+use crate::words;
 
 /// Holds what the command answers.
 pub(super) struct Outcome<'a> {
@@ -107,7 +108,7 @@ pub(super) fn examples(organisation: &Organisation) -> String {
 }
 
 fn table(rows: Vec<(&str, String)>) -> String {
-    rows.into_iter().map(|(key, value)| format!("    {key:<18}{value}\n")).collect()
+    rows.into_iter().map(|(key, value)| format!("    {:<18}{}\n", words::line(key), words::line(&value))).collect()
 }
 
 /// Returns the key of an object as the configuration makes it.

@@ -4,7 +4,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Places, Reader};
-use crate::registry::{StoreTable, VersionsTable};
+use crate::registry::{RepositoryTable, StoreTable, VersionsTable};
+
+/// Returns what the bytes of a registry say of the repository; none where that itself cannot be told.
+pub(in crate::registry) fn repository_table(bytes: &[u8]) -> Option<RepositoryTable> {
+    table(bytes, "repository", |reader, value| reader.repository(value).0)
+}
 
 /// Returns what the bytes of a registry say of the store; none where that itself cannot be told.
 pub(in crate::registry) fn store_table(bytes: &[u8]) -> Option<StoreTable> {

@@ -7,11 +7,8 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use crate::json;
-use crate::organisation::FILENAME;
+use crate::organisation::{FILENAME, is_reserved};
 use crate::release::{LARGEST, Origin, Release, ReleaseError};
-
-/// What the keys begin with that say something of their own: Startifact's and ours.
-const RESERVED: [&str; 2] = ["startifact:", "metalogic:"];
 
 /// The keys under which it is recorded what a release was promoted from, and when.
 const COMMIT: &str = "metalogic:commit";
@@ -44,7 +41,7 @@ impl Notes {
 
     /// Returns the first key of a release's metadata that has a meaning of its own.
     pub(super) fn reserved(release: &Release) -> Option<&String> {
-        release.metadata.keys().find(|key| RESERVED.iter().any(|reserved| key.starts_with(reserved)))
+        release.metadata.keys().find(|key| is_reserved(key))
     }
 
     pub(super) fn is_empty(&self) -> bool {

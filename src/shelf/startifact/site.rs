@@ -1,12 +1,11 @@
 //! One bucket with the parameters that go with it: what Startifact has in a region.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::account::Account;
 use crate::json;
-use crate::location::Location;
+use crate::location::is_bucket;
 use crate::organisation::{KeyPrefix, Region};
 use crate::parameters::{ParameterError, Parameters};
 use crate::shelf::ShelfError;
@@ -62,15 +61,12 @@ impl Site {
         let (name, parameters) = &self.bucket_parameter;
         let told = parameters.get(name).await?;
         let told = told.ok_or_else(|| ShelfError::NoBucket { parameter: name.clone(), place: parameters.place() })?;
-        let bucket = match Location::parse(&format!("s3://{told}"), Path::new("")) {
-            Ok(Location::S3 { bucket, prefix }) if prefix.is_empty() && bucket == told => bucket,
-            Ok(_) | Err(_) => {
-                let what = format!("the parameter {name} in {}", parameters.place());
-                let problem = "the name of a bucket belongs there".to_owned();
-                return Err(ShelfError::Value { what, value: json::shortened(&told), problem });
-            }
-        };
-        Ok(self.bucket.get_or_init(|| self.account.bucket(&bucket, self.bucket_region.as_ref())))
+        if !is_bucket(&told) {
+            let what = format!("the parameter {name} in {}", parameters.place());
+            let problem = "the name of a bucket belongs there".to_owned();
+            return Err(ShelfError::Value { what, value: json::shortened(&told), problem });
+        }
+        Ok(self.bucket.get_or_init(|| self.account.bucket(&told, self.bucket_region.as_ref())))
     }
 
     /// Returns every version of a name that stands in the bucket, from the lowest to the highest.

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::bucket::{Bucket, TRIES};
-use super::failed::{self, Failed};
+use super::failed::Failed;
 use super::read;
 use crate::aws::pause;
 use crate::store::{Key, StoreError, Tag};
+use crate::words;
 
 /// How many bytes between two broken connections let the tries begin anew.
 const PROGRESS: u64 = 1 << 20;
@@ -55,11 +56,11 @@ impl Reading {
             match piece {
                 Ok(None) if self.left.is_empty() => return Ok(None),
                 // All bytes came, and what ends them is a checksum that they do not have.
-                Err(error) if self.left.is_empty() => return Err(self.corrupt(failed::chain(&error))),
+                Err(error) if self.left.is_empty() => return Err(self.corrupt(words::chain(&error))),
                 Ok(Some(piece)) if piece.is_empty() => {}
                 Ok(Some(piece)) => return self.take(piece).map(Some),
                 Ok(None) => self.resume("the connection ended early".to_owned()).await?,
-                Err(error) => self.resume(failed::chain(&error)).await?,
+                Err(error) => self.resume(words::chain(&error)).await?,
             }
         }
     }

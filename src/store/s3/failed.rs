@@ -9,8 +9,6 @@ use crate::aws::{self, Place, Reason, SettingError};
 use crate::reason::{Denial, Outage, Service, Setting};
 use crate::store::StoreError;
 
-pub(super) use crate::aws::chain;
-
 /// Holds what is known of a failure, whatever was asked.
 #[derive(Debug)]
 pub(super) struct Failed(aws::Failed);

@@ -1,0 +1,60 @@
+//! Words of others, as people are told them: without orders to a terminal, and errors in one line.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+/// Characters that are not seen and change how others are: marks and orders of direction, joiners, separators of lines, fillers and tags
+/// (source: Unicode 17, the general categories Cf, Zl and Zp, but for the signs that are seen).
+const UNSEEN: &[std::ops::RangeInclusive<char>] = &[
+    '\u{ad}'..='\u{ad}',
+    '\u{61c}'..='\u{61c}',
+    '\u{180e}'..='\u{180e}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{fff9}'..='\u{fffb}',
+    '\u{e0000}'..='\u{e007f}',
+];
+
+/// Says whether a character is one that is not seen and yet does something, as those do with which a terminal is driven.
+#[must_use]
+pub fn is_unseen(c: char) -> bool {
+    c.is_control() || UNSEEN.iter().any(|range| range.contains(&c))
+}
+
+/// Returns a text of several lines with all that is not seen written out, but for the ends of its lines and tabs.
+#[must_use]
+pub fn text(text: &str) -> Cow<'_, str> {
+    written_out(text, |c| is_unseen(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// Returns a text as one line, with all that is not seen written out.
+#[must_use]
+pub fn line(text: &str) -> Cow<'_, str> {
+    written_out(text, is_unseen)
+}
+
+fn written_out(text: &str, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&odd) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if odd(c) { plain.extend(c.escape_debug()) } else { plain.push(c) }
+    }
+    Cow::Owned(plain)
+}
+
+/// Returns an error and its causes in one line, each said once.
+#[must_use]
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for cause in std::iter::successors(Some(error), |&error| error.source()) {
+        let said = cause.to_string();
+        if !said.is_empty() && !words.iter().any(|before| before.contains(&said)) {
+            words.push(said);
+        }
+    }
+    words.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
