@@ -164,6 +164,22 @@ fn a_link_is_replaced_where_it_leads_to_a_file_and_kept_where_it_leads_to_anythi
 }
 
 #[test]
+fn a_word_of_the_registry_that_is_not_known_is_told_wherever_releases_are_looked_for() {
+    let (sandbox, _) = published();
+    for (text, told) in [
+        ("[versions]\nparameters = \"/x\"\n", "unknown key \"parameters\" in [versions]"),
+        ("[version]\nparameter = \"/x\"\n", "unknown key \"version\""),
+    ] {
+        let projects = "[projects.app]\nartifacts = [\"app.zip\"]\n";
+        sandbox.write("repo/artifacts.toml", &format!("{text}{projects}"));
+        for command in [&["stage", "app", "1.0.0", "out/app.zip"][..], &["latest", "app"], &["versions", "app"]] {
+            let ran = sandbox.run(command);
+            assert!(ran.code == Some(0) && ran.stderr.contains(told), "{ran}");
+        }
+    }
+}
+
+#[test]
 fn a_record_that_somebody_wrote_by_hand_leads_nowhere_else() {
     let (sandbox, _) = published();
     sandbox.done(&["-q", "stage", "app", "1.0.0", "out/app.zip"]);
