@@ -60,18 +60,39 @@ impl Acme {
 
     /// Runs the program as somebody who is granted this.
     fn run(&self, user: &str, granted: &[(String, String)], arguments: &[&str]) -> Ran {
+        self.run_in(".", user, granted, arguments)
+    }
+
+    fn run_in(&self, directory: &str, user: &str, granted: &[(String, String)], arguments: &[&str]) -> Ran {
         let statement =
             |(action, resource): &(String, String)| json!({"Effect": "Allow", "Action": action, "Resource": resource});
         // Who makes users needs rights, too.
         self.moto.heed_nothing();
         let reach = self.moto.user(user, granted.iter().map(statement).collect());
         self.moto.heed_rights();
-        let mut command = self.sandbox.command(".", arguments);
+        let mut command = self.sandbox.command(directory, arguments);
+        command.env("METALOGIC_STORE", "s3://acme-builds");
         command.env("AWS_ENDPOINT_URL", &self.moto.endpoint).env("AWS_REGION", REGION);
         command.env("AWS_ACCESS_KEY_ID", reach.access_key).env("AWS_SECRET_ACCESS_KEY", reach.secret_key);
         command.env("STARTIFACT_PARAMETER", "/startifact");
         self.sandbox.ran(&arguments.join(" "), &command.output().unwrap())
     }
+
+    /// Returns how often the parameter with the latest version of `app` was set.
+    fn times_set(&self) -> u64 {
+        self.moto.heed_nothing();
+        let parameter = self.moto.boto_in(REGION, "ssm", "get_parameter", json!({"Name": "/org-app/latest"}));
+        parameter["Parameter"]["Version"].as_u64().unwrap()
+    }
+}
+
+/// Returns the grants but for one.
+fn without(granted: &[(String, String)], gone: (&str, &str)) -> Vec<(String, String)> {
+    let (action, end) = gone;
+    let mut fewer = granted.to_vec();
+    fewer.retain(|(granted, resource)| !(granted == action && resource.ends_with(end)));
+    assert_eq!(fewer.len() + 1, granted.len(), "{gone:?}");
+    fewer
 }
 
 #[test]
@@ -143,4 +164,45 @@ fn startifacts_own_policy_for_stagers_is_enough_for_what_is_new() {
         let ran = acme.run(&format!("f{at}"), &fewer, &["stage", "app", &format!("3.{at}.0"), "one"]);
         assert_eq!(ran.code, Some(9), "without {gone:?}: {ran}");
     }
+}
+
+#[test]
+fn what_stagers_are_granted_beyond_startifacts_own_policy_is_of_use() {
+    let Some(acme) = Acme::new() else { return };
+    let stager = policies().swap_remove(1);
+    let again = ["stage", "app", "1.0.0", "one"];
+    assert_eq!(acme.run("a", &stager, &again).code, Some(0));
+    // What is set already is not set again, by who may see it.
+    let set = acme.times_set();
+    assert_eq!(acme.run("b", &stager, &again).code, Some(0));
+    assert_eq!(acme.times_set(), set);
+    assert_eq!(acme.run("c", &without(&stager, ("ssm:GetParameter", "org-*")), &again).code, Some(0));
+    assert_eq!(acme.times_set(), set + 1);
+    // Whether what stands is the same is known to who may read it.
+    assert_eq!(acme.run("d", &without(&stager, ("s3:GetObject", "org/*")), &again).code, Some(9));
+}
+
+#[test]
+fn to_promote_a_build_takes_the_right_to_read_it() {
+    let Some(acme) = Acme::new() else { return };
+    let create = json!({"Bucket": "acme-builds", "CreateBucketConfiguration": {"LocationConstraint": REGION}});
+    acme.moto.boto_in(REGION, "s3", "create_bucket", create);
+    acme.sandbox.git(".", &["init", "--quiet", "--initial-branch=main", "repo"]);
+    acme.sandbox.write("repo/artifacts.toml", "[projects.app]\nartifacts = [\"app.zip\"]\n");
+    acme.sandbox.commit("first");
+    acme.sandbox.write("repo/app.zip", "the app");
+    let everything = [("*".to_owned(), "*".to_owned())];
+    let published = acme.run_in("repo", "builder", &everything, &["publish", "app.zip"]);
+    assert_eq!(published.code, Some(0), "{published}");
+
+    let stager = policies().swap_remove(1);
+    let promote = ["stage", "app", "1.0.0", "--commit", "HEAD", "--artifact", "app.zip"];
+    let denied = acme.run_in("repo", "a", &stager, &promote);
+    assert_eq!(denied.code, Some(9), "{denied}");
+    let mut promoter = stager;
+    promoter.push(("s3:GetObject".to_owned(), "arn:aws:s3:::acme-builds/builds/*".to_owned()));
+    let promoted = acme.run_in("repo", "b", &promoter, &promote);
+    assert_eq!(promoted.code, Some(0), "{promoted}");
+    let downloaded = acme.run("c", &policies()[0], &["download", "app", "--as", "-"]);
+    assert_eq!(downloaded.stdout, "the app", "{downloaded}");
 }
