@@ -110,7 +110,8 @@ pub fn make_directory(directory: &Path) -> Result<(), ArrivalError> {
 }
 
 impl Arrival<'_> {
-    /// Says whether a target has the recorded bytes already. What is not a regular file is never replaced, but for a symbolic link.
+    /// Says whether a target has the recorded bytes already. What is neither a regular file nor a link to one is never
+    /// replaced.
     ///
     /// # Errors
     /// [`ArrivalError::Occupied`] and [`ArrivalError::Target`].

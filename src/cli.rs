@@ -286,8 +286,9 @@ fn refuse(mut error: clap::Error, arguments: &[OsString], environment: &Environm
     let asks = Flags { json: arguments.iter().any(|argument| argument == "--json"), ..Flags::default() };
     if Manner::json(&asks, environment) {
         let text = error.render().to_string();
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let said = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+        let message = said.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
         let hint = Some("`metalogic --help` says what is understood".to_owned());
         session::tell_json(Kind::Usage, &[Failure { kind: Kind::Usage, message, hint, causes: Vec::new() }]);
     } else {

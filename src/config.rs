@@ -25,7 +25,7 @@ pub use registry_file::Found;
 pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
 use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, TIMEOUT};
 pub use stores::StorePlace;
-pub use versions::{DEFAULT_PARAMETER, PARAMETER, REGIONS};
+pub use versions::{DEFAULT_PARAMETER, PARAMETER, REGIONS, VersionsPlace};
 
 /// Says why a run cannot be set up.
 #[derive(Debug, thiserror::Error)]

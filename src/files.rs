@@ -145,11 +145,11 @@ pub async fn digest_of_file(path: PathBuf) -> io::Result<Digest> {
 /// Says what stands in a target's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occupant {
-    /// Nothing, or a symbolic link, which is replaced and never followed.
+    /// Nothing, or a symbolic link to a file or to nothing, which is replaced and never followed.
     Nothing,
     /// A regular file of so many bytes.
     File(u64),
-    /// A directory, a device or the like, which is not replaced.
+    /// A directory, a device or the like, or a symbolic link to one, which is not replaced.
     Other,
 }
 
@@ -159,7 +159,11 @@ pub enum Occupant {
 /// The system's.
 pub fn occupant(target: &Path) -> io::Result<Occupant> {
     match std::fs::symlink_metadata(target) {
-        Ok(metadata) if metadata.is_symlink() => Ok(Occupant::Nothing),
+        // A link to a file is replaced like a file, and not what it leads to. One to a directory or a device is not to be lost.
+        Ok(metadata) if metadata.is_symlink() => match std::fs::metadata(target) {
+            Ok(metadata) if !metadata.is_file() => Ok(Occupant::Other),
+            Ok(_) | Err(_) => Ok(Occupant::Nothing),
+        },
         Ok(metadata) if metadata.is_file() => Ok(Occupant::File(metadata.len())),
         Ok(_) => Ok(Occupant::Other),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Occupant::Nothing),

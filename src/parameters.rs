@@ -64,6 +64,14 @@ pub enum ParameterError {
         /// What the service said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It is encrypted, and says nothing to whoever has no right to its key.
+    #[error("the parameter {name} in {place} is a SecureString, and a String belongs there")]
+    Encrypted {
+        /// The parameter.
+        name: String,
+        /// Where.
+        place: String,
+    },
     /// This program knows no parameters of AWS.
     #[error("the parameter {name} in {place} cannot be had: this program was built without the feature aws-sdk-ssm")]
     Absent {

@@ -165,14 +165,14 @@ impl Registry {
         }
     }
 
-    /// Returns what a registry says of versions, in the same way.
+    /// Returns what a registry says of versions, in the same way, and what this version does not know in the file.
     ///
     /// # Errors
     /// [`RegistryError::Malformed`] where the file is no TOML, or where it is that table that is wrong.
-    pub fn versions_table_of(text: &[u8], file: &str) -> Result<VersionsTable, RegistryError> {
+    pub fn versions_table_of(text: &[u8], file: &str) -> Result<(VersionsTable, Vec<Problem>), RegistryError> {
         match Self::parse(text, file) {
-            Ok(registry) => Ok(registry.versions),
-            Err(error) => reader::versions_table(text).ok_or(error),
+            Ok(registry) => Ok((registry.versions, registry.unknown_keys)),
+            Err(error) => reader::versions_table(text).map(|table| (table, Vec::new())).ok_or(error),
         }
     }
 

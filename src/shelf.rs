@@ -13,8 +13,9 @@ use crate::artifact::NameError;
 use crate::files::Measured;
 use crate::organisation::OrganisationError;
 use crate::parameters::ParameterError;
+use crate::parameters::name::ParameterNameError;
 use crate::race::TimeIsUp;
-use crate::release::{Release, ReleaseError};
+use crate::release::{LARGEST, Release, ReleaseError};
 use crate::store::{Key, Store, StoreError};
 use crate::transfer::ReceiveError;
 use crate::version::{ReleaseName, Version};
@@ -94,6 +95,8 @@ pub enum Content {
 /// Says what staging came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Staged {
+    /// The release as it is recorded now; with a dry run, as it is or would be.
+    pub release: Release,
     /// Whether it was staged whole already, so that nothing was written.
     pub present: bool,
     /// How many bytes were sent.
@@ -112,6 +115,26 @@ pub enum ShelfError {
     Nothing {
         /// The name.
         name: ReleaseName,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// It is recorded, and its bytes are gone from where a build put them.
+    #[error("{name} {version} is staged, and its bytes are gone from {url}")]
+    Gone {
+        /// The name.
+        name: ReleaseName,
+        /// The version.
+        version: Version,
+        /// Where they were.
+        url: String,
+    },
+    /// Nothing says what is the latest.
+    #[error("no parameter {parameter} says what is the latest {name} in {place}")]
+    NoLatest {
+        /// The name.
+        name: ReleaseName,
+        /// The parameter that would.
+        parameter: String,
         /// Where it was looked for.
         place: String,
     },
@@ -236,6 +259,19 @@ pub enum ShelfError {
         parameter: String,
         /// Where it was looked for.
         place: String,
+    },
+    /// What is to be recorded is more than a record holds.
+    #[error("the record would have {0} bytes, a record has at most {LARGEST}")]
+    TooLarge(u64),
+    /// Parameter Store takes no parameter of the name that would say what is latest.
+    #[error("{parameter} cannot be the parameter that says what is latest of {name}")]
+    LatestParameter {
+        /// The name.
+        name: ReleaseName,
+        /// The parameter's name.
+        parameter: String,
+        /// Why.
+        source: ParameterNameError,
     },
     /// A key of metadata is one that says something of its own.
     #[error("the metadata key {0} is not free to use")]

@@ -8,7 +8,7 @@ use crate::artifact::{Digest, Name};
 use crate::files::MeasureError;
 use crate::location::FileName;
 use crate::metafile::Metafile;
-use crate::release::{LARGEST, Origin, Release};
+use crate::release::{Origin, Release};
 use crate::shelf::{Content, Shelf, ShelfError, Staged, Staging};
 use crate::store::{Key, Store, StoreError};
 use crate::transfer;
@@ -67,9 +67,6 @@ pub enum StageError {
         /// What the metafile records.
         expected: String,
     },
-    /// What is to be recorded is more than a record holds.
-    #[error("the record would have {0} bytes, a record has at most {LARGEST}")]
-    TooLarge(usize),
     /// The store does not do what it was asked.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -148,10 +145,6 @@ pub async fn from_build(
 /// # Errors
 /// [`StageError`].
 pub async fn stage(shelf: &dyn Shelf, staging: &Staging, dry_run: bool) -> Result<Staged, StageError> {
-    let bytes = staging.release.to_bytes().len();
-    if u64::try_from(bytes).is_ok_and(|bytes| bytes > LARGEST) {
-        return Err(StageError::TooLarge(bytes));
-    }
     Ok(shelf.stage(staging, dry_run).await?)
 }
 

@@ -6,9 +6,15 @@ use crate::artifact::is_device;
 use crate::location::FileName;
 use crate::words::is_unseen;
 
+/// The longest name of a file that common file systems keep, in bytes.
+const LONGEST: usize = 255;
+
 /// Says why a directory of this machine gets no file of this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitName {
+    /// It is longer than [`LONGEST`].
+    #[error("a file has a name of at most {LONGEST} bytes, this has {0}")]
+    Long(usize),
     /// It does not look as it is.
     #[error("it has '{}', which is not seen", .0.escape_debug())]
     Unseen(char),
@@ -45,6 +51,9 @@ pub fn within(directory: &Path, name: &FileName, rules: Rules) -> Result<PathBuf
     let name = name.to_string();
     if let Some(unseen) = name.chars().find(|&c| is_unseen(c)) {
         return Err(UnfitName::Unseen(unseen));
+    }
+    if name.len() > LONGEST {
+        return Err(UnfitName::Long(name.len()));
     }
     match rules {
         Rules::Windows => expect_windows(&name)?,

@@ -89,7 +89,11 @@ impl Session {
                 ));
                 Ok(None)
             }
-            (found, Purpose::Look | Purpose::Write) => found,
+            (found, Purpose::Look | Purpose::Write) => {
+                let found = found?;
+                found.unknown_keys.iter().for_each(|unknown| self.report.warning(&unknown.to_string()));
+                Ok(found.parameter)
+            }
         }
     }
 

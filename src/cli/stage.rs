@@ -24,6 +24,9 @@ use crate::version::{ReleaseName, Version};
 /// Stages FILE as VERSION of NAME. With --commit nothing travels: the artifact that the commit's metafile names becomes the release where it
 /// lies. The same bytes under the same version succeed, so that a stage that was cut short is completed by running it again; other bytes are a
 /// conflict (exit 7). What is latest is the highest release, whenever it was staged.
+///
+/// Releases stand in the store, or, where STARTIFACT_PARAMETER or `[versions] parameter` in artifacts.toml names the parameter of a set-up
+/// of Startifact's, in its bucket.
 #[derive(Debug, clap::Args)]
 #[command(
     group = clap::ArgGroup::new("what").args(["file", "commit"]).required(true),
@@ -62,12 +65,13 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let purpose = if arguments.dry_run { Purpose::Look } else { Purpose::Write };
     let shelf = session.shelf(purpose).await?;
     let staging = staging(session, arguments, metadata).await?;
-    let release = &staging.release;
     let staged = session.stage(&shelf, &staging, arguments.dry_run).await?;
+    let release = &staged.release;
 
     let what = format!("{} {}", release.name, release.version);
     let text = match (staged.present, arguments.dry_run) {
-        (true, _) => format!("{what} is staged already with the same bytes"),
+        (true, _) if release.sha256.is_some() => format!("{what} is staged already with the same bytes"),
+        (true, _) => format!("{what} is staged already"),
         (false, true) => format!("would stage {what} ({})", report::bytes(release.size)),
         (false, false) => format!("staged {what} ({})", report::bytes(release.size)),
     };
@@ -78,7 +82,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
              `metalogic publish` does"
         ));
     }
-    if let Some(latest) = staged.latest.as_ref().filter(|latest| **latest != release.version.bare()) {
+    if let Some(latest) = staged.latest.as_ref().filter(|latest| !latest.is_same(&release.version)) {
         session.report.note(&format!("the latest {} is {latest}", release.name));
     }
     let object = json!({

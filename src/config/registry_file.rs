@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use super::settings::REGISTRY;
+use super::versions::VersionsPlace;
 use super::{Config, ConfigError, locate_file};
 use crate::address::Commit;
 use crate::catalog::Catalog;
@@ -122,27 +123,29 @@ impl Config {
         Ok(own.filter(|terms| *terms != Terms::default()))
     }
 
-    /// Returns the parameter in which a registry file says that releases stand, and that file: the repository's own first, the one that
+    /// Returns the parameter in which a registry file says that releases stand: the repository's own first, the one that
     /// this points to, the one that the settings name, or, where there is none of them, the store's.
-    pub(super) async fn parameter_in_registry(
-        &self,
-        store: Option<&dyn Store>,
-    ) -> Result<Option<(String, String)>, ConfigError> {
+    pub(super) async fn parameter_in_registry(&self, store: Option<&dyn Store>) -> Result<VersionsPlace, ConfigError> {
+        let mut place = VersionsPlace::default();
         let own = self.own_file(None)?;
         let named = self.named_file(None).await?;
         let nowhere = own.is_none() && named.is_none();
         for file in own.into_iter().chain(named) {
-            if let Some(found) = parameter_of(&file)? {
-                return Ok(Some(found));
+            if place.is_said_in(&file)? {
+                return Ok(place);
             }
             if let Some(pointer) = Registry::pointer_of(&file.text, &file.name)?
-                && let Some(found) = parameter_of(&self.pointed_file(&file, &pointer, None).await?)?
+                && place.is_said_in(&self.pointed_file(&file, &pointer, None).await?)?
             {
-                return Ok(Some(found));
+                return Ok(place);
             }
         }
-        let Some(store) = store.filter(|_| nowhere) else { return Ok(None) };
-        stored_file(store, &Key::registry()).await?.map_or(Ok(None), |file| parameter_of(&file))
+        if let Some(store) = store.filter(|_| nowhere)
+            && let Some(file) = stored_file(store, &Key::registry()).await?
+        {
+            place.is_said_in(&file)?;
+        }
+        Ok(place)
     }
 
     /// Returns `artifacts.toml` at the top of the repository, or in the current directory outside of one.
@@ -226,10 +229,14 @@ impl Config {
     }
 }
 
-/// Returns the parameter that a registry file names for versions, and how messages call the file.
-fn parameter_of(file: &File) -> Result<Option<(String, String)>, ConfigError> {
-    let table = Registry::versions_table_of(&file.text, &file.name)?;
-    Ok(table.parameter.map(|parameter| (parameter, file.name.clone())))
+impl VersionsPlace {
+    /// Takes what a registry file says; answers whether it names a parameter.
+    fn is_said_in(&mut self, file: &File) -> Result<bool, ConfigError> {
+        let (table, mut unknown_keys) = Registry::versions_table_of(&file.text, &file.name)?;
+        self.unknown_keys.append(&mut unknown_keys);
+        self.parameter = table.parameter.map(|parameter| (parameter, format!("[versions] parameter in {}", file.name)));
+        Ok(self.parameter.is_some())
+    }
 }
 
 /// Returns the registry that a team keeps in its store.

@@ -2,6 +2,7 @@
 
 use super::{Config, ConfigError};
 use crate::organisation::Region;
+use crate::registry::Problem;
 use crate::store::Store;
 
 /// The environment variable that names the parameter, as Startifact has it.
@@ -13,18 +14,28 @@ pub const REGIONS: &str = "STARTIFACT_REGIONS";
 /// The parameter that holds the configuration where nobody says another.
 pub const DEFAULT_PARAMETER: &str = "/startifact";
 
+/// Says where releases stand.
+#[derive(Debug, Clone, Default)]
+pub struct VersionsPlace {
+    /// The parameter that holds Startifact's configuration, and who said so: the environment, else a registry file. None where nobody did:
+    /// then releases stand in the store.
+    pub parameter: Option<(String, String)>,
+    /// What this version does not know in the registry files that were read for it.
+    pub unknown_keys: Vec<Problem>,
+}
+
 impl Config {
-    /// Returns the parameter that holds Startifact's configuration, and who said so: the environment, else a registry file. None where
-    /// nobody did: then releases stand in the store.
+    /// Returns where releases stand.
     ///
     /// # Errors
     /// A registry file that cannot be read, or is wrong.
-    pub async fn versions_parameter(&self, store: Option<&dyn Store>) -> Result<Option<(String, String)>, ConfigError> {
-        if let Some(parameter) = self.environment.text(PARAMETER)? {
-            return Ok(Some((parameter, PARAMETER.to_owned())));
+    pub async fn versions_parameter(&self, store: Option<&dyn Store>) -> Result<VersionsPlace, ConfigError> {
+        match self.environment.text(PARAMETER)? {
+            Some(parameter) => {
+                Ok(VersionsPlace { parameter: Some((parameter, PARAMETER.to_owned())), unknown_keys: Vec::new() })
+            }
+            None => self.parameter_in_registry(store).await,
         }
-        let found = self.parameter_in_registry(store).await?;
-        Ok(found.map(|(parameter, file)| (parameter, format!("[versions] parameter in {file}"))))
     }
 
     /// Returns the regions in which Startifact's configuration, and what it describes, is read; none where nobody says.

@@ -13,6 +13,10 @@ pub(super) fn parameters(error: &ParameterError) -> Verdict {
             Kind::Configuration,
             "install the program as it comes: the feature is on unless somebody turns it off",
         ),
+        ParameterError::Encrypted { .. } => advised(
+            Kind::Configuration,
+            "delete it and set it as a String: what it says is no secret, and Startifact reads no other",
+        ),
         ParameterError::Other { .. } => plain(Kind::Other),
     }
 }

@@ -9,9 +9,10 @@ pub(super) fn stage(error: &StageError) -> Verdict {
     match error {
         StageError::File(source) => measured(source, "nothing was staged"),
         StageError::FileName(_) => advised(Kind::Usage, "say what it is to be called: --filename=NAME"),
-        StageError::Unresolved { .. } => {
-            advised(Kind::NotFound, "`metalogic show` lists what is; --artifact names another, --commit another commit")
-        }
+        StageError::Unresolved { commit, .. } => advised(
+            Kind::NotFound,
+            format!("`metalogic show {commit}` lists what is; --artifact names another, --commit another commit"),
+        ),
         StageError::Gone { .. } => {
             advised(Kind::NotFound, "somebody removed it from the store: `metalogic resolve` looks for it elsewhere")
         }
@@ -19,7 +20,6 @@ pub(super) fn stage(error: &StageError) -> Verdict {
             Kind::Integrity,
             "nothing was staged: these are not the bytes that were published. Find out who changed them, and build anew",
         ),
-        StageError::TooLarge(_) => advised(Kind::Usage, "record less with --metadata"),
         StageError::Store(source) => store(source),
         StageError::Shelf(source) => shelf(source),
     }

@@ -12,6 +12,14 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
         ShelfError::Nothing { .. } => {
             advised(Kind::NotFound, "check the name's spelling, and that this is the store that you mean")
         }
+        ShelfError::Gone { .. } => advised(
+            Kind::NotFound,
+            "publish the same bytes there again, or stage them under another version: what is promoted is as good as its build's address",
+        ),
+        ShelfError::NoLatest { .. } => advised(
+            Kind::NotFound,
+            "check the name's spelling; it is set when a release is staged, and --pre counts pre-releases for whoever may list",
+        ),
         ShelfError::OnlyPre { .. } => advised(Kind::NotFound, "--pre counts pre-releases, too"),
         ShelfError::LatestIsPre { .. } => advised(
             Kind::NotFound,
@@ -35,6 +43,11 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
             "whoever keeps the bucket has to remove one of the two; until then the higher one by its build metadata is found",
         ),
         ShelfError::Name { .. } => advised(Kind::Usage, "choose a name that an artifact could have"),
+        ShelfError::TooLarge(_) => advised(Kind::Usage, "record less with --metadata"),
+        ShelfError::LatestParameter { .. } => advised(
+            Kind::Usage,
+            "choose another name; what all parameters begin with is the organisation's, and `metalogic setup` changes it",
+        ),
         ShelfError::Reserved(_) => {
             advised(Kind::Usage, "--filename records a file's name; choose another key for what is your own")
         }
@@ -44,7 +57,7 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
         ),
         ShelfError::NoConfiguration { .. } => advised(Kind::Configuration, set_up),
         ShelfError::Configuration { .. } => {
-            advised(Kind::Configuration, "`metalogic setup` writes it anew, and shows what is there with --show")
+            advised(Kind::Configuration, "`metalogic setup` writes it anew, with --force where it is none at all")
         }
         ShelfError::NoBucket { .. } => advised(
             Kind::Configuration,

@@ -117,7 +117,16 @@ impl Parameters for SsmParameters {
             Err(failed) if failed.says("ParameterNotFound") => return Ok(None),
             Err(failed) => return Err(self.error(name, Denial::Plain, failed)),
         };
-        text_of(answer.parameter).map(Some).map_err(|failed| self.error(name, Denial::Plain, failed))
+        match answer.parameter {
+            Some(Parameter { r#type: Some(ParameterType::SecureString), .. }) => {
+                Err(ParameterError::Encrypted { name: name.to_owned(), place: self.place() })
+            }
+            Some(Parameter { value: Some(text), .. }) => Ok(Some(text)),
+            Some(Parameter { value: None, .. }) | None => {
+                let words = "the Parameter Store answers without a parameter".to_owned();
+                Err(self.error(name, Denial::Plain, Failed::unanswered(Reason::Set(Setting::Endpoint), words)))
+            }
+        }
     }
 
     async fn put(&self, name: &str, text: &str) -> Result<(), ParameterError> {
@@ -128,17 +137,4 @@ impl Parameters for SsmParameters {
         };
         self.ask(send).await.map(drop).map_err(|failed| self.error(name, Denial::Writing, failed))
     }
-}
-
-/// Returns what a parameter says. What is encrypted says nothing to whoever has no right to its key, so it is no parameter of this program.
-fn text_of(parameter: Option<Parameter>) -> Result<String, Failed> {
-    let Some(Parameter { value: Some(text), r#type, .. }) = parameter else {
-        let words = "the Parameter Store answers without a parameter".to_owned();
-        return Err(Failed::unanswered(Reason::Set(Setting::Endpoint), words));
-    };
-    if r#type == Some(ParameterType::SecureString) {
-        let words = "it is a SecureString, and a String belongs there".to_owned();
-        return Err(Failed::unanswered(Reason::Other, words));
-    }
-    Ok(text)
 }

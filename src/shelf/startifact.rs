@@ -81,7 +81,7 @@ impl Shelf for Startifact {
         }
         match said.into_iter().next() {
             Some((version, what)) => Err(ShelfError::LatestIsPre { what, version }),
-            None => Err(nothing()),
+            None => Err(self.no_latest(name, parameter).await),
         }
     }
 
@@ -95,6 +95,17 @@ impl Shelf for Startifact {
 }
 
 impl Startifact {
+    /// Says why no parameter says what is the latest, as far as whoever asks may look.
+    async fn no_latest(&self, name: &ReleaseName, parameter: String) -> ShelfError {
+        let (name, place) = (name.clone(), self.place());
+        let versions = self.versions(&name).await;
+        match versions.as_deref().map(|versions| (version::latest(versions, true), version::latest(versions, false))) {
+            Ok((None, _)) => ShelfError::Nothing { name, place },
+            Ok((Some(highest), None)) => ShelfError::OnlyPre { name, place, highest: highest.clone() },
+            Ok((Some(_), Some(_))) | Err(_) => ShelfError::NoLatest { name, parameter, place },
+        }
+    }
+
     /// Parts what sites answered from why others did not, in the order of the readers.
     fn part<T>(&self, answers: Vec<Result<T, ShelfError>>) -> (Vec<T>, Vec<Trouble>) {
         let (mut good, mut troubles) = (Vec::new(), Vec::new());

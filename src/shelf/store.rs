@@ -8,11 +8,13 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{Content, Found, Shelf, ShelfError, Staged, Staging};
-use crate::artifact::Name;
+use crate::artifact::{Digest, Name};
 use crate::event::Observer;
+use crate::json;
 use crate::putting::{Outcome, PutError, Putting};
 use crate::release::{LARGEST, Release, ReleaseError};
 use crate::store::{self, Attributes, Condition, Key, Prefix, RECORD, Store, StoreError};
+use crate::transfer::{self, ReceiveError};
 use crate::version::{self, ReleaseName, Version};
 
 /// How often a record is put when what stood in its way was gone at the next look.
@@ -67,38 +69,56 @@ impl Shelf for StoreShelf {
         if version.has_build() && release.version != *version {
             return Err(self.other_build(&release, version, false));
         }
-        let key = match &release.origin {
-            Some(origin) => Key::Artifact(origin.address, origin.artifact.clone()),
-            None => Key::Data(self.name(name)?, version.clone()),
-        };
+        let key = self.key(&release)?;
         Ok(Found { release, store: Arc::clone(&self.store), key })
     }
 
     async fn stage(&self, staging: &Staging, dry_run: bool) -> Result<Staged, ShelfError> {
-        let release = &staging.release;
-        let name = self.name(&release.name)?;
-        let recorded = self.read(&release.name, &release.version).await?;
-        if let Some(stands) = &recorded {
-            self.expect_equal(staging, stands)?;
+        let (name, version) = (&staging.release.name, &staging.release.version);
+        let size = u64::try_from(staging.release.to_bytes().len()).unwrap_or(u64::MAX);
+        if size > LARGEST {
+            return Err(ShelfError::TooLarge(size));
         }
-        // A record that stands decides, but bytes that somebody removed since can be put again.
-        let (key, bytes_sent) = match &staging.content {
-            Content::File { path, measured } => {
-                let key = Key::Data(name.clone(), release.version.clone());
+        let recorded = self.read(name, version).await?;
+        if let Some(stands) = &recorded {
+            self.expect_equal(staging, stands).await?;
+        }
+        // A record that stands decides where the bytes are. Those of a file that somebody removed since can be put again.
+        let promoted = match &recorded {
+            Some(stands) if stands.origin.is_some() => self.expect_there(stands).await.map(|()| true)?,
+            Some(_) | None => false,
+        };
+        let sent = match &staging.content {
+            Content::File { path, measured } if !promoted => {
+                let key = Key::Data(self.name(name)?, version.clone());
                 let (path, measured) = (path.clone(), *measured);
                 let putting = Putting { store: &*self.store, observer: &self.observer, key, path, measured };
-                let sent = self.put(staging, &putting, recorded.is_some(), dry_run).await?;
-                (putting.key, sent)
+                self.put(staging, &putting, recorded.is_some(), dry_run).await?
             }
-            Content::Object { key, .. } => (key.clone(), 0),
+            Content::File { .. } | Content::Object { .. } => Sent::default(),
         };
-        let present = recorded.is_some();
-        if !present && !dry_run {
-            self.record(&Key::Record(name, release.version.clone()), staging).await?;
+        let present = recorded.is_some() && !sent.put;
+        let release = match recorded {
+            Some(stands) => stands,
+            None if dry_run => staging.release.clone(),
+            None => self.record(staging).await?,
+        };
+        let mut versions = self.versions(name).await.ok();
+        if let Some(versions) = &mut versions {
+            versions.extend(dry_run.then(|| version.bare()));
         }
-        let latest = self.latest(&release.name, false).await.ok();
-        Ok(Staged { present, bytes_sent, url: self.store.url(&key), latest })
+        let latest = versions.and_then(|versions| version::latest(&versions, false).cloned());
+        Ok(Staged { url: self.store.url(&self.key(&release)?), release, present, bytes_sent: sent.bytes, latest })
     }
+}
+
+/// Says what became of bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    /// Whether they were put, or would be.
+    put: bool,
+    /// How many of them were sent.
+    bytes: u64,
 }
 
 impl StoreShelf {
@@ -145,40 +165,75 @@ impl StoreShelf {
         ShelfError::Conflict { name, version, place: self.place(), difference }
     }
 
-    /// Makes sure that what stands says the same as what is to be staged.
-    fn expect_equal(&self, staging: &Staging, stands: &Release) -> Result<(), ShelfError> {
-        let release = &staging.release;
-        if release.version != stands.version {
-            return Err(self.other_build(stands, &release.version, true));
-        }
-        let (there, here) = (stands.to_json(), release.to_json());
-        let said = |json: &Value, key: &str| json.get(key).map_or_else(|| "nothing".to_owned(), Value::to_string);
-        let difference = |key: &&str| format!("{key} is {} there and {} here", said(&there, key), said(&here, key));
-        let mut differing = release.differences(stands);
-        differing.retain(|key| staging.named || *key != "filename");
-        let differences: Vec<String> = differing.iter().map(difference).collect();
-        if differences.is_empty() { Ok(()) } else { Err(self.conflict(release, differences.join(", "))) }
+    /// Returns the key of a release's bytes.
+    fn key(&self, release: &Release) -> Result<Key, ShelfError> {
+        Ok(match &release.origin {
+            Some(origin) => Key::Artifact(origin.address, origin.artifact.clone()),
+            None => Key::Data(self.name(&release.name)?, release.version.clone()),
+        })
     }
 
-    /// Puts the bytes, and returns how many were sent.
+    /// Makes sure that what stands says the same as what is to be staged. Where only one of the two has a digest, the other's bytes are read.
+    async fn expect_equal(&self, staging: &Staging, stands: &Release) -> Result<(), ShelfError> {
+        let (mut here, mut there) = (staging.release.clone(), stands.clone());
+        if here.version != there.version {
+            return Err(self.other_build(stands, &here.version, true));
+        }
+        if here.size == there.size && here.sha256.is_none() != there.sha256.is_none() {
+            let digest = async |release: &Release, key: Key| match release.sha256 {
+                Some(digest) => Ok(Some(digest)),
+                None => self.digest(release, &key).await,
+            };
+            let own = match &staging.content {
+                Content::Object { key, .. } => key.clone(),
+                Content::File { .. } => self.key(&here)?,
+            };
+            there.sha256 = digest(&there, self.key(&there)?).await?;
+            here.sha256 = digest(&here, own).await?;
+        }
+        let mut differing = here.differences(&there);
+        differing.retain(|key| staging.named || *key != "filename");
+        let (there, here) = (there.to_json(), here.to_json());
+        let said = |json: &Value, key: &str| {
+            json.get(key).map_or_else(|| "nothing".to_owned(), |value| json::shortened(&value.to_string()))
+        };
+        let difference = |key: &&str| format!("{key} is {} there and {} here", said(&there, key), said(&here, key));
+        let differences: Vec<String> = differing.iter().map(difference).collect();
+        if differences.is_empty() { Ok(()) } else { Err(self.conflict(stands, differences.join(", "))) }
+    }
+
+    /// Makes sure that the bytes of a promoted release are where the build put them.
+    async fn expect_there(&self, release: &Release) -> Result<(), ShelfError> {
+        let key = self.key(release)?;
+        let (name, version) = (release.name.clone(), release.version.clone());
+        match self.store.head(&key).await? {
+            Some(_) => Ok(()),
+            None => Err(ShelfError::Gone { name, version, url: self.store.url(&key) }),
+        }
+    }
+
+    /// Returns the digest that a release's bytes have; none where they are gone.
+    async fn digest(&self, release: &Release, key: &Key) -> Result<Option<Digest>, ShelfError> {
+        let digest = transfer::digest(&*self.store, key).await.map_err(|source| compare(release, source))?;
+        Ok(digest.map(|(digest, _)| digest))
+    }
+
+    /// Puts the bytes, or compares them with those that stand there.
     async fn put(
         &self,
         staging: &Staging,
         putting: &Putting<'_>,
         recorded: bool,
         dry_run: bool,
-    ) -> Result<u64, ShelfError> {
+    ) -> Result<Sent, ShelfError> {
         let (release, size) = (&staging.release, putting.measured.size);
         let failed = |error| match error {
             PutError::Put(source) => source.into(),
-            PutError::Compare(source) => {
-                let (name, version) = (release.name.clone(), release.version.clone());
-                ShelfError::Compare { name, version, source: Box::new(source) }
-            }
+            PutError::Compare(source) => compare(release, source),
         };
         match putting.put(recorded || dry_run, dry_run).await.map_err(failed)? {
-            Outcome::Uploaded => Ok(if dry_run { 0 } else { size }),
-            Outcome::Present { sent, .. } => Ok(if sent { size } else { 0 }),
+            Outcome::Uploaded => Ok(Sent { put: true, bytes: if dry_run { 0 } else { size } }),
+            Outcome::Present { sent, .. } => Ok(Sent { put: false, bytes: if sent { size } else { 0 } }),
             Outcome::Conflict { stands } if recorded => {
                 let problem = format!("it has the SHA-256 {stands}, and {} is recorded", putting.measured.sha256);
                 Err(StoreError::Corrupt { key: putting.key.to_string(), problem }.into())
@@ -186,27 +241,34 @@ impl StoreShelf {
             Outcome::Conflict { stands } => Err(self.conflict(
                 release,
                 format!(
-                    "SHA-256 {stands} there, {} here; they were sent by a stage that has not recorded them",
+                    "SHA-256 {stands} there, {} here; a stage of those began and never ended: run it again, or stage this under another version",
                     putting.measured.sha256
                 ),
             )),
         }
     }
 
-    /// Writes the record, which decides: whoever comes second is held against it.
-    async fn record(&self, key: &Key, staging: &Staging) -> Result<(), ShelfError> {
+    /// Writes the record, which decides: whoever comes second is held against it. Returns the one that stands.
+    async fn record(&self, staging: &Staging) -> Result<Release, ShelfError> {
         let release = &staging.release;
+        let key = Key::Record(self.name(&release.name)?, release.version.clone());
         for _ in 0..TRIES {
             let content = store::Content::Bytes(Bytes::from(release.to_bytes()));
-            match self.store.put(key, content, Attributes::default(), &Condition::Absent).await {
-                Ok(_) => return Ok(()),
+            match self.store.put(&key, content, Attributes::default(), &Condition::Absent).await {
+                Ok(_) => return Ok(release.clone()),
                 Err(StoreError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             if let Some(stands) = self.read(&release.name, &release.version).await? {
-                return self.expect_equal(staging, &stands);
+                self.expect_equal(staging, &stands).await?;
+                return Ok(stands);
             }
         }
         Err(StoreError::Precondition { key: key.to_string() }.into())
     }
+}
+
+fn compare(release: &Release, source: ReceiveError) -> ShelfError {
+    let (name, version) = (release.name.clone(), release.version.clone());
+    ShelfError::Compare { name, version, source: Box::new(source) }
 }

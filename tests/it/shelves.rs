@@ -8,17 +8,18 @@ use std::sync::Arc;
 use fastrand::Rng;
 use metalogic::account::Account;
 use metalogic::arrival::Destination;
-use metalogic::artifact::Digest;
+use metalogic::artifact::{Digest, Name};
 use metalogic::download;
 use metalogic::event::{Observer, Silent};
 use metalogic::organisation::Region;
 use metalogic::parameters::Parameters;
-use metalogic::release::Release;
+use metalogic::release::{Origin, Release};
 use metalogic::shelf::startifact::Startifact;
 use metalogic::shelf::store::StoreShelf;
-use metalogic::shelf::{Shelf, ShelfError, Staged, Staging};
+use metalogic::shelf::{Content, Shelf, ShelfError, Staged, Staging};
 use metalogic::stage::{self, Label, StageError};
-use metalogic::store::Store;
+use metalogic::store::memory::MemoryStore;
+use metalogic::store::{self, Attributes, Condition, Key, Store, StoreError};
 use metalogic::version::{self, ReleaseName, Version};
 use metalogic::world::Limits;
 
@@ -33,6 +34,8 @@ pub struct Ground {
     tells_when: bool,
     /// How many times what is staged is sent: once for each region.
     regions: u64,
+    /// Where builds publish what is promoted.
+    builds: Arc<dyn Store>,
     files: tempfile::TempDir,
     _guard: Box<dyn Send + Sync>,
 }
@@ -60,6 +63,7 @@ laws! {
         build_metadata_makes_no_other_version
         what_is_recorded_is_part_of_what_is_staged
         a_file_name_that_nobody_asked_for_makes_no_other_release
+        what_was_promoted_and_the_file_with_its_bytes_are_one_release
         the_latest_is_the_highest_release_whenever_it_was_staged
         a_dry_run_writes_nothing
         of_all_who_stage_at_once_one_wins
@@ -78,6 +82,7 @@ pub mod ground {
         let shelf = Arc::new(StoreShelf::new(store, Arc::new(Silent)));
         Ground {
             shelf,
+            builds: Arc::clone(&subject.store),
             faults,
             tells_when: true,
             regions: 1,
@@ -107,7 +112,15 @@ pub mod ground {
         let account = Arc::new(Regions(account, Arc::clone(&faults)));
         let loaded = Startifact::load(account, "/startifact", &[], Arc::new(Silent), Limits::default()).await;
         let shelf = Arc::new(loaded.unwrap());
-        Ground { shelf, faults, tells_when: false, regions, files: tempfile::tempdir().unwrap(), _guard: Box::new(()) }
+        Ground {
+            shelf,
+            faults,
+            tells_when: false,
+            regions,
+            builds: Arc::new(MemoryStore::default()),
+            files: tempfile::tempdir().unwrap(),
+            _guard: Box::new(()),
+        }
     }
 
     pub async fn described() -> Ground {
@@ -238,6 +251,12 @@ async fn the_same_bytes_are_staged_as_often_as_anybody_likes(ground: &Ground) {
     let second = ground.staged("1.0.0", "one").await;
     assert_eq!((second.present, second.bytes_sent, second.url), (true, 0, first.url));
     assert_eq!(second.latest, Some(version("1.0.0")));
+    // It is what stands that is told, and not what would have been recorded.
+    let later =
+        ground.staging(Label { at: "2027-01-01T00:00:00Z".to_owned(), ..label("1.0.0") }, "other.zip", "one").await;
+    let third = stage::stage(&*ground.shelf, &later, false).await.unwrap();
+    assert_eq!((third.present, &third.release), (true, &ground.found("1.0.0").await));
+    assert_eq!((third.release, second.release.filename), (first.release, Some("app.zip".parse().unwrap())));
 }
 
 async fn a_version_is_never_another(ground: &Ground) {
@@ -290,6 +309,57 @@ async fn a_file_name_that_nobody_asked_for_makes_no_other_release(ground: &Groun
     assert_eq!(ground.found("1.0.0").await.filename, Some("app.zip".parse().unwrap()));
 }
 
+impl Ground {
+    /// Has a build publish bytes, and makes the staging that promotes them.
+    async fn promotion(
+        &self,
+        text: &str,
+        [commit, address]: [char; 2],
+        bytes: &'static str,
+        recorded: bool,
+    ) -> Staging {
+        let (artifact, sha256) = ("app.zip".parse::<Name>().unwrap(), recorded.then(|| Digest::of(bytes.as_bytes())));
+        let [commit, address] = [commit, address].map(|digit| digit.to_string().repeat(40).parse().unwrap());
+        let (key, attributes) = (Key::Artifact(address, artifact.clone()), Attributes { sha256, mode: None });
+        match self.builds.put(&key, store::Content::Bytes(bytes.into()), attributes, &Condition::Absent).await {
+            Ok(_) | Err(StoreError::Precondition { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        let Label { name, version, metadata, at, .. } = label(text);
+        let origin = Some(Origin { commit, address, artifact: artifact.clone() });
+        let filename = Some("app.zip".parse().unwrap());
+        let size = bytes.len() as u64;
+        let release = Release { name, version, size, sha256, mode: None, filename, metadata, at: Some(at), origin };
+        Staging { release, named: false, content: Content::Object { store: Arc::clone(&self.builds), key } }
+    }
+}
+
+async fn what_was_promoted_and_the_file_with_its_bytes_are_one_release(ground: &Ground) {
+    let stage = async |staging: &Staging| stage::stage(&*ground.shelf, staging, false).await;
+    for (number, recorded) in [(0, true), (1, false)] {
+        let text = format!("1.{number}.0");
+        // What a stage left that came to nothing does not count.
+        let data = Key::Data("app".parse().unwrap(), version(&text));
+        let left = store::Content::Bytes("left".into());
+        ground.builds.put(&data, left, Attributes::default(), &Condition::Absent).await.unwrap();
+        let own = ground.promotion(&text, ['2', '1'], "one", recorded).await;
+        let promoted = stage(&own).await.unwrap();
+        let file = ground.staged(&text, "one").await;
+        assert_eq!((file.present, file.bytes_sent), (true, 0));
+        assert_eq!((file.url, &file.release.origin), (promoted.url, &own.release.origin));
+        assert!(conflict(ground.stage(&text, "two").await).contains(&Digest::of(b"two").to_string()));
+        assert!(stage(&own).await.unwrap().present);
+        // Another commit may have it, and then it is another release; not so another address, where the bytes are known to be equal.
+        conflict(stage(&ground.promotion(&text, ['3', '1'], "one", recorded).await).await);
+        if recorded {
+            assert!(stage(&ground.promotion(&text, ['2', '4'], "one", recorded).await).await.unwrap().present);
+        }
+        assert_eq!(ground.found(&text).await.origin, own.release.origin);
+    }
+    ground.staged("2.0.0", "one").await;
+    assert!(conflict(stage(&ground.promotion("2.0.0", ['2', '1'], "one", true).await).await).contains(&"2".repeat(40)));
+}
+
 /// Versions in the order of their precedence, as section 11 of the specification has it, with releases of several lines.
 const ORDER: [&str; 12] = [
     "0.9.0",
@@ -334,8 +404,12 @@ async fn a_dry_run_writes_nothing(ground: &Ground) {
     assert_eq!(dry("1.0.0", "one").await.map(|staged| (staged.present, staged.bytes_sent)).unwrap(), (false, 0));
     assert_eq!(ground.versions().await, [] as [&str; 0]);
     ground.staged("1.0.0", "one").await;
-    assert!(dry("1.0.0", "one").await.unwrap().present);
+    let there = dry("1.0.0", "one").await.unwrap();
+    assert_eq!((there.present, there.release), (true, ground.found("1.0.0").await));
     conflict(dry("1.0.0", "two").await);
+    // It says what would be.
+    assert_eq!(dry("2.0.0", "two").await.unwrap().latest, Some(version("2.0.0")));
+    assert_eq!(dry("0.9.0", "two").await.unwrap().latest, Some(version("1.0.0")));
 }
 
 async fn of_all_who_stage_at_once_one_wins(ground: &Ground) {

@@ -93,6 +93,10 @@ fn a_promotion_records_where_the_artifact_is_and_moves_nothing() {
     assert_eq!(sandbox.run(&["download", "app.zip", "--as", "-"]).code, Some(8));
     std::fs::remove_file(&object).unwrap();
     assert_eq!(sandbox.run(&["download", "app.zip", "--as", "-"]).code, Some(3));
+    sandbox.write("repo/one.zip", "one");
+    let gone = sandbox.run(&["stage", "app.zip", "1.0.0", "one.zip"]);
+    assert!(gone.code == Some(3) && gone.stderr.contains("its bytes are gone from file://"), "{gone}");
+    assert_eq!(sandbox.tree("repo/.git/metalogic/versions"), stands);
     assert_eq!(sandbox.run(&["stage", "app.zip", "1.0.1", "--commit", "HEAD"]).code, Some(3));
 }
 
@@ -122,6 +126,13 @@ fn a_download_is_verified_and_leaves_what_is_there_alone() {
     assert_eq!(json(&sandbox.done(&["--json", "download", "app", "-o", "got"]))["present"], true);
     let data = sandbox.path("repo/.git/metalogic/versions/app/1.0.0/data");
     std::fs::remove_file(&data).unwrap();
+    // What somebody removed can be put again, and only that.
+    let again = ["stage", "app", "1.0.0", "out/app.zip"];
+    assert!(sandbox.run(&[&again[..], &["--dry-run"]].concat()).stderr.contains("would stage app 1.0.0"));
+    let told = json(&sandbox.done(&[&["--json"], &again[..]].concat()));
+    assert_eq!((&told["present"], &told["bytes_sent"]), (&false.into(), &3.into()));
+    assert_eq!(sandbox.done(&["-q", "download", "app", "--as", "-"]), "one");
+    std::fs::remove_file(&data).unwrap();
     std::fs::write(&data, "six").unwrap();
     let refused = sandbox.run(&["download", "app", "--as", "other"]);
     assert_eq!(refused.code, Some(8), "{refused}");
@@ -129,6 +140,43 @@ fn a_download_is_verified_and_leaves_what_is_there_alone() {
     // Nor does anybody make a release of them.
     assert_eq!(sandbox.run(&["stage", "app", "1.0.0", "out/app.zip"]).code, Some(8));
     assert_eq!(sandbox.run(&["--json", "download", "app", "--as", "-"]).code, Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_replaced_where_it_leads_to_a_file_and_kept_where_it_leads_to_anything_else() {
+    let (sandbox, _) = published();
+    sandbox.done(&["-q", "stage", "app", "1.0.0", "out/app.zip"]);
+    sandbox.write("repo/file", "before");
+    std::fs::create_dir(sandbox.path("repo/directory")).unwrap();
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, sandbox.path(&format!("repo/{name}"))).unwrap();
+    for command in [&["download", "app"][..], &["fetch", "app.zip"]] {
+        for (to, replaced) in [("file", true), ("nowhere", true), ("directory", false), ("/dev/null", false)] {
+            link(to, "link");
+            let ran = sandbox.run(&[&["-q"], command, &["--as", "link"]].concat());
+            assert_eq!(ran.code, Some(if replaced { 0 } else { 7 }), "{to}: {ran}");
+            let there = sandbox.path("repo/link");
+            assert_eq!(there.is_symlink(), !replaced, "{to}");
+            std::fs::remove_file(there).unwrap();
+        }
+    }
+    assert_eq!(sandbox.read("repo/file"), "before");
+}
+
+#[test]
+fn a_word_of_the_registry_that_is_not_known_is_told_wherever_releases_are_looked_for() {
+    let (sandbox, _) = published();
+    for (text, told) in [
+        ("[versions]\nparameters = \"/x\"\n", "unknown key \"parameters\" in [versions]"),
+        ("[version]\nparameter = \"/x\"\n", "unknown key \"version\""),
+    ] {
+        let projects = "[projects.app]\nartifacts = [\"app.zip\"]\n";
+        sandbox.write("repo/artifacts.toml", &format!("{text}{projects}"));
+        for command in [&["stage", "app", "1.0.0", "out/app.zip"][..], &["latest", "app"], &["versions", "app"]] {
+            let ran = sandbox.run(command);
+            assert!(ran.code == Some(0) && ran.stderr.contains(told), "{ran}");
+        }
+    }
 }
 
 #[test]

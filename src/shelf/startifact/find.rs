@@ -26,15 +26,15 @@ enum Look {
 impl Startifact {
     /// Finds a release in the first region that has it.
     pub(super) async fn find_anywhere(&self, name: &ReleaseName, version: &Version) -> Result<Found, ShelfError> {
-        let (mut troubles, mut hidden) = (Vec::new(), None);
-        for site in &self.readers {
+        let (mut troubles, mut hidden) = (Vec::new(), BTreeMap::new());
+        for (place, site) in self.readers.iter().enumerate() {
             match site.look(name, version).await {
                 Ok(Look::Found(found)) => {
                     self.tell(&troubles);
                     return Ok(*found);
                 }
                 Ok(Look::Missing) => {}
-                Ok(Look::Hidden(denied)) => hidden = hidden.or(Some(denied)),
+                Ok(Look::Hidden(denied)) => drop(hidden.insert(place, denied)),
                 Err(error) => troubles.push(site.trouble(error)),
             }
         }
@@ -42,27 +42,30 @@ impl Startifact {
         self.find_listed(name, version, hidden).await
     }
 
-    /// Looks for a release that nothing stands under the very key of: with other build metadata it is the same version.
+    /// Looks for a release that nothing stands under the very key of: with other build metadata it is the same version. A listing tells what
+    /// is missing from what is hidden at a reader's places.
     async fn find_listed(
         &self,
         name: &ReleaseName,
         version: &Version,
-        mut hidden: Option<StoreError>,
+        mut hidden: BTreeMap<usize, StoreError>,
     ) -> Result<Found, ShelfError> {
-        let (mut seen, mut listed) = (false, false);
-        for site in &self.readers {
+        let (mut seen, mut unlisted) = (false, false);
+        for (place, site) in self.readers.iter().enumerate() {
             let versions = match site.versions(name).await {
                 Ok(versions) => versions,
-                Err(ShelfError::Store(StoreError::AccessDenied { denial: Denial::Listing, .. })) => continue,
+                Err(ShelfError::Store(StoreError::AccessDenied { denial: Denial::Listing, .. })) => {
+                    unlisted = true;
+                    continue;
+                }
                 Err(error) => return Err(site.trouble(error).error),
             };
-            (listed, seen) = (true, seen || !versions.is_empty());
+            seen |= !versions.is_empty();
+            let denied = hidden.remove(&place);
             let exactly = versions.contains(version).then_some(version);
             let stands = exactly.or_else(|| versions.iter().rfind(|stands| stands.is_same(version)));
             let Some(stands) = stands else { continue };
-            if exactly.is_some()
-                && let Some(denied) = hidden.take()
-            {
+            if let Some(denied) = denied.filter(|_| exactly.is_some()) {
                 return Err(denied.into());
             }
             if exactly.is_none() && version.has_build() {
@@ -76,10 +79,10 @@ impl Startifact {
             }
         }
         let (name, version, place) = (name.clone(), version.clone(), self.place.clone());
-        Err(match hidden {
-            Some(denied) if !listed => ShelfError::Hidden { name, version, place, source: Box::new(denied) },
-            _ if listed && !seen => ShelfError::Nothing { name, place },
-            _ => ShelfError::Missing { name, version, place },
+        Err(match hidden.pop_first() {
+            Some((_, denied)) => ShelfError::Hidden { name, version, place, source: Box::new(denied) },
+            None if unlisted || seen => ShelfError::Missing { name, version, place },
+            None => ShelfError::Nothing { name, place },
         })
     }
 }

@@ -89,19 +89,26 @@ impl Notes {
         self.0.remove(key).map(parse).transpose()
     }
 
-    /// Says in what these differ from those that stand. When something was promoted does not count, nor does a file's name that nobody
-    /// asked for.
-    pub(super) fn differences(&self, stands: &Self, named: bool) -> Option<String> {
+    /// Says in what these differ from those that stand, by the rule of [`Release::differences`]: beside bytes, where they are from does not
+    /// count for whoever promotes nothing; where notes stand alone, it says whose bytes are yet to come. A file's name that nobody asked for
+    /// does not count.
+    pub(super) fn differences(&self, stands: &Self, named: bool, beside_bytes: bool) -> Option<String> {
         let keys: BTreeSet<&String> = self.0.keys().chain(stands.0.keys()).collect();
         let said = |notes: &Self, key: &String| {
             notes.0.get(key).map_or_else(|| "nothing".to_owned(), |text| json::shortened(&json!(text).to_string()))
         };
-        let counts =
-            |key: &&String| *key != AT && (named || *key != FILENAME) && self.0.get(*key) != stands.0.get(*key);
+        let from = !beside_bytes || self.0.contains_key(COMMIT);
+        let counts = |key: &&String| match key.as_str() {
+            AT | ADDRESS => false,
+            COMMIT | ARTIFACT => from,
+            FILENAME => named,
+            _ => true,
+        };
+        let differs = |key: &&String| counts(key) && self.0.get(*key) != stands.0.get(*key);
         let told = |key: &String| {
             format!("{} is {} there and {} here", json::shortened(key), said(stands, key), said(self, key))
         };
-        let differing: Vec<String> = keys.into_iter().filter(counts).map(told).collect();
+        let differing: Vec<String> = keys.into_iter().filter(differs).map(told).collect();
         (!differing.is_empty()).then(|| differing.join(", "))
     }
 }

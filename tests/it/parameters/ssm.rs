@@ -303,8 +303,8 @@ async fn what_is_no_parameter_store_is_told() {
 async fn what_is_encrypted_is_no_text_and_what_is_too_long_is_told_in_the_words_of_the_service() {
     let (_server, parameters) = in_turn(&[(200, &FOUND.replace("String", "SecureString"))]).await;
     let told = failure(parameters.get("/app/latest").await.unwrap_err());
-    assert_eq!(told.kind, Kind::Other);
-    assert!(told.causes[0].starts_with("it is a SecureString, and a String belongs there"), "{told:?}");
+    assert_eq!(told.kind, Kind::Configuration);
+    assert!(told.message.ends_with("is a SecureString, and a String belongs there"), "{told:?}");
     let long = r#"{"__type":"ValidationException","message":"Standard tier parameters support 4096 characters."}"#;
     let (server, parameters) = in_turn(&[(400, long)]).await;
     let told = failure(parameters.put("/app/latest", &"x".repeat(5000)).await.unwrap_err());

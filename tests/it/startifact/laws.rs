@@ -238,6 +238,66 @@ fn of_two_who_name_regions_in_another_order_one_wins_all_the_same() {
     }
 }
 
+/// Has operations wait by chance, and fail by chance.
+struct Mishap(Chance);
+
+#[async_trait]
+impl Fates for Mishap {
+    async fn decide(&self, operation: &str) -> Fate {
+        self.0.wait().await;
+        match self.0.number(12) {
+            0 => Fate::Lost,
+            1 => Fate::LostAfter,
+            2 if operation.contains("s3 get") => Fate::Denied,
+            _ => Fate::Go,
+        }
+    }
+}
+
+/// Returns what stands under a version in any region: more than one is more than there may ever be.
+fn releases(ground: &Ground, regions: &[&str]) -> BTreeSet<(String, Vec<u8>)> {
+    let objects = regions.iter().flat_map(|region| ground.bucket(region).objects());
+    objects.filter(|(key, _)| key.starts_with("app@1.0.0")).map(|(key, bytes)| (key, bytes.to_vec())).collect()
+}
+
+#[test]
+fn no_two_regions_ever_have_different_releases_whoever_stages_and_whatever_fails() {
+    let regions = ["a", "b", "c"];
+    let (partly, refused) = (&AtomicIsize::new(0), &AtomicIsize::new(0));
+    for seed in 0..150 {
+        run(async {
+            let ground = Ground::released(&regions).await;
+            let wares = [ware("1.0.0", b"one", &[]), ware("1.0.0", b"two", &[("lang", "rust")])];
+            let stager = |(number, ware): (u64, &Ware)| {
+                let (ground, staging) = (ground.clone(), ware.staging.clone());
+                async move {
+                    let chance = Chance::new(seed * 100 + number);
+                    // Some come when others have given up.
+                    sleep(Duration::from_millis(chance.number(2) * 2000)).await;
+                    let shelf = ground.shelf(Mishap(chance)).await.map_err(drop)?;
+                    shelf
+                        .stage(&staging)
+                        .await
+                        .map(drop)
+                        .map_err(|error| match error {
+                            ShelfError::Partly { .. } => partly.fetch_add(1, Ordering::Relaxed),
+                            ShelfError::Conflict { .. } => refused.fetch_add(1, Ordering::Relaxed),
+                            _ => 0,
+                        })
+                        .map_err(drop)
+                }
+            };
+            drop(join_all((0..).zip(wares.iter().cycle().take(7)).map(stager)).await);
+            let stand = releases(&ground, &regions);
+            let bytes: BTreeSet<&Vec<u8>> =
+                stand.iter().filter(|(key, _)| !key.ends_with("/metadata")).map(|(_, bytes)| bytes).collect();
+            assert!(bytes.len() <= 1, "seed {seed}: {stand:?}");
+        });
+    }
+    let seen = (partly.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
+    assert!(seen.0 > 20 && seen.1 > 20, "{seen:?}");
+}
+
 fn is_conflict(error: &ShelfError) -> bool {
     matches!(error, ShelfError::Conflict { .. })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use metalogic::artifact::Digest;
 use metalogic::failure::{Failure, Kind};
-use metalogic::release::Origin;
+use metalogic::release::{Origin, Release};
 use metalogic::shelf::{Content, Shelf as _, ShelfError, Staged, Staging};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{self, Attributes, Condition, Key, Store as _};
@@ -26,6 +26,8 @@ async fn a_staged_release_is_what_startifact_makes_of_it() {
     ware.staging.release.filename = Some("dist.tar.gz".parse().unwrap());
     let staged = stage(&ground, &ware.staging).await.unwrap();
     let expected = Staged {
+        // Startifact has nowhere to say when a file was staged.
+        release: Release { at: None, ..ware.staging.release.clone() },
         present: false,
         bytes_sent: 5,
         url: "s3://bucket-eu/org/app@1.0.0+build.5".to_owned(),
@@ -188,7 +190,7 @@ async fn a_region_that_fails_does_not_keep_others_from_being_staged() {
     let staged = async |region: &str| ground.said(region, "/app/latest").await.is_some();
     assert!(staged("a").await && !staged("b").await && staged("c").await);
     // Regions may fail of different things.
-    let down = Where { words: vec![("a/s3", Fate::Denied), ("b/s3", Fate::Lost)], ..Where::default() };
+    let down = Where { words: vec![("c/s3", Fate::Denied), ("b/s3", Fate::Lost)], ..Where::default() };
     assert_eq!(told(ground.shelf(down).await.unwrap().stage(&ware.staging).await.unwrap_err()).kind, Kind::Several);
     let again = stage(&ground, &ware.staging).await.unwrap();
     assert_eq!((again.present, again.bytes_sent), (false, 1), "what was staged is not sent again");
@@ -208,6 +210,54 @@ async fn what_is_at_odds_with_one_region_is_staged_in_none() {
 }
 
 #[tokio::test]
+async fn where_the_first_region_fails_nothing_is_staged_in_any_other() {
+    for (word, fate, kind) in [
+        ("a/s3 put", Fate::Lost, Kind::Unavailable),
+        ("a/s3 put", Fate::LostAfter, Kind::Unavailable),
+        ("a/s3 list", Fate::Denied, Kind::AccessDenied),
+        ("a/ssm put", Fate::Lost, Kind::Unavailable),
+    ] {
+        let ground = Ground::released(&["a", "b", "c"]).await;
+        let down = Where { words: vec![(word, fate)], ..Where::default() };
+        let ware = ware("1.0.0", b"1", &[]);
+        let failed = told(ground.shelf(down).await.unwrap().stage(&ware.staging).await.unwrap_err());
+        assert_eq!(failed.kind, kind, "{word}");
+        assert!(ground.bucket("b").objects().is_empty() && ground.bucket("c").objects().is_empty(), "{word}");
+        stage(&ground, &ware.staging).await.unwrap();
+        assert!(!ground.bucket("b").objects().is_empty() && !ground.bucket("c").objects().is_empty(), "{word}");
+    }
+}
+
+#[tokio::test]
+async fn notes_that_another_release_left_are_a_conflict_before_any_bytes_stand_beside_them() {
+    for region in ["a", "b"] {
+        let ground = Ground::released(&["a", "b"]).await;
+        ground.bucket(region).plant("app@1.0.0/metadata", r#"{"lang": "go"}"#);
+        let refused = told(stage(&ground, &ware("1.0.0", b"1", &[("lang", "rust")]).staging).await.unwrap_err());
+        assert_eq!(refused.kind, Kind::Conflict);
+        assert!(refused.message.contains("lang is \"go\" there and \"rust\" here"), "{}", refused.message);
+        assert_eq!(ground.bucket("a").objects().len() + ground.bucket("b").objects().len(), 1, "nothing was put");
+        stage(&ground, &ware("1.0.0", b"1", &[("lang", "go")]).staging).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_of_a_release_is_refused_before_anything_is_put() {
+    let ground = Ground::released(&["a"]).await;
+    let mut reserved = ware("1.0.0", b"1", &[]).staging;
+    reserved.release.name = "ssm-agent".parse().unwrap();
+    let refused = told(stage(&ground, &reserved).await.unwrap_err());
+    assert_eq!(refused.kind, Kind::Usage);
+    assert!(refused.message.starts_with("/ssm-agent/latest cannot be the parameter"), "{}", refused.message);
+    // Six characters stand for each of these beside the bytes, and three bytes in a record.
+    let long = "\u{4e2d}".repeat(200_000);
+    let refused = told(stage(&ground, &ware("1.0.0", b"1", &[("long", &long)]).staging).await.unwrap_err());
+    assert_eq!(refused.kind, Kind::Usage);
+    assert!(refused.message.contains("a record has at most 1048576"), "{}", refused.message);
+    assert!(ground.bucket("a").objects().is_empty());
+}
+
+#[tokio::test]
 async fn what_fails_everywhere_for_one_reason_is_one_error() {
     let ground = Ground::released(&["a", "b"]).await;
     let down = || Where { words: vec![("/s3", Fate::Lost)], ..Where::default() };
@@ -216,14 +266,43 @@ async fn what_fails_everywhere_for_one_reason_is_one_error() {
 }
 
 #[tokio::test]
+async fn bytes_without_notes_were_staged_without_any_and_get_none() {
+    let ground = Ground::described().await;
+    ground.bucket("eu").plant("org/app@1.0.0", "1");
+    let refused = told(stage(&ground, &ware("1.0.0", b"1", &[("a", "1")]).staging).await.unwrap_err());
+    assert_eq!(refused.kind, Kind::Conflict);
+    assert!(refused.message.ends_with("a is nothing there and \"1\" here"), "{}", refused.message);
+    let mut ware = ware("1.0.0", b"1", &[]);
+    ware.staging.release.filename = Some("app.zip".parse().unwrap());
+    stage(&ground, &ware.staging).await.unwrap();
+    assert_eq!(ground.bucket("eu").objects().len(), 1, "a file name that nobody asked for is not added");
+    ware.staging.named = true;
+    assert_eq!(told(stage(&ground, &ware.staging).await.unwrap_err()).kind, Kind::Conflict);
+}
+
+#[tokio::test]
+async fn what_a_promotion_left_is_not_taken_for_another_release() {
+    let ground = Ground::described().await;
+    let (builds, key) = built(b"artifact", true).await;
+    let promotion = promotion("1.0.0", &builds, &key, b"artifact", true);
+    let cut = Where { words: vec![("s3 put org/app@1.0.0/metadata", Fate::LostAfter)], ..Where::default() };
+    ground.shelf(cut).await.unwrap().stage(&promotion).await.unwrap_err();
+    assert_eq!(ground.bucket("eu").objects().len(), 1, "the notes are there, and the bytes are not");
+    let other = told(stage(&ground, &ware("1.0.0", b"other", &[]).staging).await.unwrap_err());
+    assert_eq!(other.kind, Kind::Conflict);
+    assert!(other.message.contains("began and never ended"), "{}", other.message);
+    stage(&ground, &promotion).await.unwrap();
+    assert!(stage(&ground, &ware("1.0.0", b"artifact", &[]).staging).await.unwrap().present);
+}
+
+#[tokio::test]
 async fn where_two_builds_stand_the_one_that_was_left_half_done_is_completed_and_told_of() {
     let ground = Ground::described().await;
     ground.bucket("eu").plant("org/app@1.0.0+a", "1");
     ground.bucket("eu").plant("org/app@1.0.0+b", "2");
-    let both = told(stage(&ground, &ware("1.0.0+a", b"1", &[("a", "1")]).staging).await.unwrap_err());
+    let both = told(stage(&ground, &ware("1.0.0+a", b"1", &[]).staging).await.unwrap_err());
     assert_eq!(both.kind, Kind::Conflict);
     assert!(both.message.starts_with("app 1.0.0+a was staged in") && both.message.contains("1.0.0+b, and both stand"));
-    assert!(ground.bucket("eu").objects().contains_key("org/app@1.0.0+a/metadata"));
     assert_eq!(ground.said("latest", "/org-app/latest").await.as_deref(), Some("1.0.0+b"));
 }
 
