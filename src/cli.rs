@@ -300,12 +300,13 @@ fn refuse(mut error: clap::Error, arguments: &[OsString], environment: &Environm
 
 /// Writes out what is not seen in what somebody typed, or had a script type.
 fn write_out(error: &mut clap::Error) {
-    let shown = |value: &ContextValue| match value {
-        ContextValue::String(text) => Some(ContextValue::String(words::line(text).into_owned())),
-        ContextValue::Strings(texts) => {
-            Some(ContextValue::Strings(texts.iter().map(|text| words::line(text).into_owned()).collect()))
+    let line = |text: &String| words::line(text).into_owned();
+    let shown = |value: &ContextValue| {
+        if let ContextValue::String(text) = value {
+            return Some(ContextValue::String(line(text)));
         }
-        _ => None,
+        let ContextValue::Strings(texts) = value else { return None };
+        Some(ContextValue::Strings(texts.iter().map(line).collect()))
     };
     let said: Vec<_> = error.context().filter_map(|(kind, value)| Some((kind, shown(value)?))).collect();
     for (kind, value) in said {

@@ -252,10 +252,14 @@ impl Organisation {
 struct Keys(Map<String, Value>);
 
 impl Keys {
-    /// Takes a text; a key that is absent or null says nothing.
+    /// Takes a text; a key that is absent or null says nothing. No name of a parameter, a region or an object that anybody uses has control
+    /// characters, and messages repeat these texts: an end of a line would make two messages of one.
     fn text(&mut self, key: &'static str) -> Result<String, OrganisationError> {
         match self.0.shift_remove(key) {
             None | Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(text)) if text.contains(char::is_control) => {
+                Err(refused(key, &text.into(), "no control characters belong here"))
+            }
             Some(Value::String(text)) => Ok(text),
             Some(value) => Err(refused(key, &value, "a string belongs here")),
         }

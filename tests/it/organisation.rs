@@ -132,7 +132,11 @@ fn what_cannot_be_is_told_with_key_and_value() {
         ),
         (
             with(described(), "bucket_key_prefix", json!("a\nb")),
-            "bucket_key_prefix is \"a\\nb\": a key prefix has no control characters",
+            "bucket_key_prefix is \"a\\nb\": no control characters belong here",
+        ),
+        (
+            with(described(), "bucket_param_name", json!("/b\nhint: x")),
+            "bucket_param_name is \"/b\\nhint: x\": no control characters belong here",
         ),
         (with(released(), "parameter_name_prefix", json!({})), "parameter_name_prefix is {}: a string belongs here"),
     ] {

@@ -171,7 +171,7 @@ fn a_word_of_the_registry_that_is_not_known_is_told_wherever_releases_are_looked
         ("[version]\nparameter = \"/x\"\n", "unknown key \"version\""),
     ] {
         let projects = "[projects.app]\nartifacts = [\"app.zip\"]\n";
-        sandbox.write("repo/artifacts.toml", &format!("{text}{projects}"));
+        sandbox.write("repo/artifacts.toml", format!("{text}{projects}"));
         for command in [&["stage", "app", "1.0.0", "out/app.zip"][..], &["latest", "app"], &["versions", "app"]] {
             let ran = sandbox.run(command);
             assert!(ran.code == Some(0) && ran.stderr.contains(told), "{ran}");

@@ -55,18 +55,27 @@ fn a_configuration_that_anybody_may_write_does_not_drive_the_terminal() {
         let output = store.reach(&mut command).env("STARTIFACT_PARAMETER", "/startifact").output().unwrap();
         let ran = sandbox.ran(&arguments.join(" "), &output);
         expect_words(&ran);
-        assert!(format!("{}{}", ran.stdout, ran.stderr).contains(r"\u{1b}]0;x\u{7}"), "{ran}");
+        assert!(format!("{}{}", ran.stdout, ran.stderr).contains(r"\u{202e}"), "{ran}");
         ran
     };
-    let hostile = |bucket: &str| {
-        json!({"bucket_param_name": format!("/b{bucket}"), "parameter_name_prefix": format!("/p{ORDERS}"), "bucket_key_prefix": "",
-               "bucket_param_region": "", "bucket_region": "", "parameter_region": "", ORDERS: ORDERS, "save_ok": "y", "start_ok": "y"})
+    let hostile = |orders: &str| {
+        let text = json!({"bucket_param_name": format!("/b{orders}"), "parameter_name_prefix": format!("/p{orders}"),
+            "bucket_key_prefix": orders, "bucket_param_region": "", "bucket_region": "", "parameter_region": "", ORDERS: ORDERS,
+            "save_ok": "y", "start_ok": "y"});
+        store.set(REGION, "/startifact", &text.to_string());
     };
-    store.set(REGION, "/startifact", &hostile(ORDERS).to_string());
+    hostile("\u{202e}\u{2066}\u{200b}\u{feff}");
     assert_eq!(run(&["setup", "--show"]).code, Some(0));
-    assert_ne!(run(&["versions", "app"]).code, Some(0));
-    let malformed = "\u{1b}]0;x\u{7}".repeat(300);
-    store.set(REGION, "/startifact", &malformed);
+    assert_eq!(run(&["versions", "app"]).code, Some(12));
+    run(&["setup", "--yes", "--key-prefix", "x/", "--bucket-parameter", "/b"]);
+    // What is no name of anything is none here: an end of a line would make two messages of one.
+    for orders in [ORDERS, "x\nhint: \u{202e}"] {
+        hostile(orders);
+        let refused = run(&["latest", "app"]);
+        assert!(refused.code == Some(12) && refused.stderr.contains("no control characters"), "{refused}");
+        assert!(refused.stderr.lines().all(|line| !line.starts_with("hint: ")), "{refused}");
+    }
+    store.set(REGION, "/startifact", &"\u{1b}]0;x\u{7}\u{202e}".repeat(300));
     let forced = run(&["setup", "--yes", "--force"]);
     assert!(forced.stderr.len() < 2000, "{forced}");
     // What somebody types is told, too.
