@@ -27,12 +27,18 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     session.answer(&object, || lines(&found, &url).into_bytes())
 }
 
+/// Returns a size for people: exactly, too, where the unit hides it.
+fn size(bytes: u64) -> String {
+    let shown = report::bytes(bytes);
+    if shown.ends_with(" B") { shown } else { format!("{shown} ({bytes} bytes)") }
+}
+
 fn lines(found: &Found, url: &str) -> String {
     let release = &found.release;
     let mut rows = vec![
         ("name", Some(release.name.to_string())),
         ("version", Some(release.version.to_string())),
-        ("size", Some(format!("{} ({} bytes)", report::bytes(release.size), release.size))),
+        ("size", Some(size(release.size))),
         ("sha256", Some(release.sha256.map_or_else(|| "not recorded".to_owned(), |digest| digest.to_string()))),
         ("filename", release.filename.as_ref().map(ToString::to_string)),
         ("mode", release.mode.map(|mode| mode.to_string())),

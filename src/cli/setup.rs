@@ -222,6 +222,7 @@ async fn finish(
         let organisation = &plan.organisation;
         let regions = all.into_iter().map(|name| (name, false)).collect();
         let outcome = Outcome { parameter, regions, dry_run, left: &plan.left, ..Outcome::default_for(organisation) };
+        outcome.log_left(session, standing.moved(&plan));
         return session.answer(&outcome.to_json(), || format!("{}\n", organisation.to_text()).into_bytes());
     }
     let (mut regions, mut failed, mut errors) = (Vec::new(), Vec::new(), Vec::new());
@@ -236,9 +237,6 @@ async fn finish(
     }
     let outcome = Outcome { parameter, regions, failed, left: &plan.left, ..Outcome::default_for(&plan.organisation) };
     outcome.log(session);
-    if let Some(regions) = standing.moved(&plan) {
-        let regions = regions.join(",");
-        session.report.note(&format!("every machine that uses it must have STARTIFACT_REGIONS={regions}"));
-    }
+    outcome.log_left(session, standing.moved(&plan));
     conclude(session.answer(&outcome.to_json(), || outcome.places().into_bytes()), errors)
 }

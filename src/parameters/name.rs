@@ -10,7 +10,7 @@ const DEEPEST: usize = 15;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterNameError {
     /// The text is empty, or a part of it between two slashes or at its end is.
-    #[error("a parameter's name has no empty part: no // and no / at its end")]
+    #[error("a parameter's name is not empty, and no part of it is: no // and no / at its end")]
     Empty,
     /// The text has a character that no name has.
     #[error("a parameter's name has only a-z A-Z 0-9 _ . - /, this has '{}'", .0.escape_default())]

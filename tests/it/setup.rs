@@ -301,12 +301,12 @@ fn an_answer_is_taken_or_refused_and_a_refused_one_changes_nothing() {
     }
     let long = format!("/{}", "x".repeat(900));
     let refused = [
-        (&fresh, Question::BucketParameter, "", "no empty part"),
+        (&fresh, Question::BucketParameter, "", "no part of it is"),
         (&fresh, Question::BucketParameter, "/x:3", "':'"),
         (&fresh, Question::BucketRegion, "Europe", "a region"),
         (&fresh, Question::ParameterPrefix, "org-", "org-app/latest"),
         (&fresh, Question::ParameterPrefix, "/AWS", "aws or ssm"),
-        (&fresh, Question::ParameterPrefix, "//", "no empty part"),
+        (&fresh, Question::ParameterPrefix, "//", "no part of it is"),
         (&fresh, Question::ParameterPrefix, &long, "at most 803 characters"),
         (&fresh, Question::KeyPrefix, "a\tb", "control"),
         (&fresh, Question::Regions, "eu-west-1", "described kind"),

@@ -58,17 +58,25 @@ impl<'a> Outcome<'a> {
         format!("{}{}", self.places(), lines(self.organisation))
     }
 
-    /// Tells what was written, and what is left to do.
+    /// Tells what was written.
     pub(super) fn log(&self, session: &Session) {
         for (region, written) in &self.regions {
             let text = if *written { "saved in" } else { "nothing to save: the same stands already in" };
             session.report.log(&format!("{text} {region}"));
         }
+    }
+
+    /// Tells what is left to do by hand, or will be.
+    pub(super) fn log_left(&self, session: &Session, moved: Option<Vec<String>>) {
         for region in self.left {
             session.report.warning(&format!(
                 "{region} is listed no more, and what stands there is the former configuration: `aws ssm delete-parameter --name {} --region {region}` removes it",
                 self.parameter
             ));
+        }
+        if let Some(regions) = moved {
+            let regions = regions.join(",");
+            session.report.note(&format!("every machine that uses it must have STARTIFACT_REGIONS={regions}"));
         }
     }
 }

@@ -162,7 +162,7 @@ fn each_question_is_asked_again_until_its_answer_can_be() {
     let mut person = Person::at(store, &[]);
     let answers: [(&[(&str, &str)], &str); 8] = [
         (&[("maybe", "y or n")], "yes"),
-        (&[("team/bucket", "begins with one"), ("/aws/x", "aws or ssm"), ("-", "no empty part")], "/team/bucket"),
+        (&[("team/bucket", "begins with one"), ("/aws/x", "aws or ssm"), ("-", "no part of it is")], "/team/bucket"),
         (&[("EU", "a region has only")], "eu-west-1"),
         (&[("eu_west_2", "a region has only")], "eu-west-2"),
         (&[("a\u{1b}[A", "no control characters")], "releases/"),
