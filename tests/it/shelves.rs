@@ -67,6 +67,7 @@ laws! {
         the_latest_is_the_highest_release_whenever_it_was_staged
         a_dry_run_writes_nothing
         of_all_who_stage_at_once_one_wins
+        of_all_who_record_something_else_at_once_one_wins
         all_who_stage_the_same_at_once_succeed
         a_stage_that_fails_anywhere_is_completed_by_another
         many_stagers_at_once_end_with_the_right_latest
@@ -424,6 +425,25 @@ async fn of_all_who_stage_at_once_one_wins(ground: &Ground) {
         assert_eq!(won.len(), 1, "{lost:?}");
         lost.into_iter().for_each(|(_, staged)| drop(conflict(staged)));
         assert_eq!(ground.downloaded(&text).await, won[0].0);
+    }
+}
+
+async fn of_all_who_record_something_else_at_once_one_wins(ground: &Ground) {
+    for round in 0..4 {
+        let text = format!("1.{round}.0");
+        let stages = (0..6).map(|stager| {
+            let metadata = BTreeMap::from([("by".to_owned(), stager.to_string())]);
+            let label = Label { metadata: metadata.clone(), ..label(&text) };
+            async move {
+                let staging = ground.staging(label, "app.zip", "one").await;
+                (metadata, stage::stage(&*ground.shelf, &staging, false).await)
+            }
+        });
+        let outcomes = futures::future::join_all(stages).await;
+        let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, staged)| staged.is_ok());
+        assert_eq!(won.len(), 1, "{lost:?}");
+        lost.into_iter().for_each(|(_, staged)| drop(conflict(staged)));
+        assert_eq!(ground.found(&text).await.metadata, won[0].0);
     }
 }
 
