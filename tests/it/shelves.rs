@@ -361,6 +361,21 @@ async fn what_was_promoted_and_the_file_with_its_bytes_are_one_release(ground: &
     assert!(conflict(stage(&ground.promotion("2.0.0", ['2', '1'], "one", true).await).await).contains(&"2".repeat(40)));
 }
 
+#[tokio::test]
+async fn a_digest_that_only_lies_beside_the_bytes_does_not_verify_a_release() {
+    let ground = ground::memory().await;
+    let own = ground.promotion("1.0.0", ['2', '1'], "one", false).await;
+    stage::stage(&*ground.shelf, &own, false).await.unwrap();
+    // Somebody puts other bytes there, with a digest of theirs.
+    let Content::Object { key, .. } = &own.content else { panic!("it is promoted") };
+    ground.builds.delete(key).await.unwrap();
+    ground.promotion("1.0.0", ['2', '1'], "two", true).await;
+    let found = ground.shelf.find(&name(), &version("1.0.0")).await.unwrap();
+    let target = Destination::File(ground.files.path().join("got"));
+    let got = download::download(&observer(), &found, &target, false).await.unwrap();
+    assert!(!got.verified, "{got:?}");
+}
+
 /// Versions in the order of their precedence, as section 11 of the specification has it, with releases of several lines.
 const ORDER: [&str; 12] = [
     "0.9.0",

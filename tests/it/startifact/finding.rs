@@ -243,6 +243,18 @@ async fn a_reader_needs_no_more_than_the_article_lists() {
 }
 
 #[tokio::test]
+async fn what_one_region_hides_is_not_missing_because_another_does_not_have_it() {
+    let ground = Ground::released(&["a", "b"]).await;
+    for blind in ["b/s3 list", "b/s3 put"] {
+        let hides = fates(&[("b/s3 head", Fate::Denied), (blind, Fate::Denied)]);
+        let error = told(find(&ground, &["a", "b"], hides, "1.0.0").await.unwrap_err());
+        // A listing of b tells that it is not there.
+        let kind = if blind == "b/s3 list" { Kind::AccessDenied } else { Kind::NotFound };
+        assert_eq!(error.kind, kind, "{blind}");
+    }
+}
+
+#[tokio::test]
 async fn what_may_be_listed_and_not_read_is_denied_and_not_missing() {
     let ground = Ground::described().await;
     ground.bucket("eu").plant("org/app@1.0.0", "bytes");

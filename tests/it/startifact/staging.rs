@@ -210,6 +210,15 @@ async fn what_is_at_odds_with_one_region_is_staged_in_none() {
 }
 
 #[tokio::test]
+async fn a_dry_run_says_of_no_region_that_it_has_what_it_has_not() {
+    let ground = Ground::released(&["a", "b"]).await;
+    let down = Where { words: vec![("b/s3", Fate::Lost)], ..Where::default() };
+    let shelf = ground.shelf(down).await.unwrap().shelf;
+    let away = told(shelf.stage(&ware("1.0.0", b"1", &[]).staging, true).await.unwrap_err());
+    assert_eq!((away.kind, away.message.as_str()), (Kind::Unavailable, "b does not answer"));
+}
+
+#[tokio::test]
 async fn where_the_first_region_fails_nothing_is_staged_in_any_other() {
     for (word, fate, kind) in [
         ("a/s3 put", Fate::Lost, Kind::Unavailable),
