@@ -12,7 +12,7 @@ const LONGEST: usize = 255;
 /// Says why a directory of this machine gets no file of this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitName {
-    /// It is longer than [`LONGEST`].
+    /// It is longer than common file systems keep.
     #[error("a file has a name of at most {LONGEST} bytes, this has {0}")]
     Long(usize),
     /// It does not look as it is.
