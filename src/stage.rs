@@ -9,7 +9,7 @@ use crate::files::MeasureError;
 use crate::location::FileName;
 use crate::metafile::Metafile;
 use crate::release::{Origin, Release};
-use crate::shelf::{Content, Shelf, ShelfError, Staged, Staging};
+use crate::shelf::{Content, Staging};
 use crate::store::{Key, Store, StoreError};
 use crate::transfer;
 use crate::version::{ReleaseName, Version};
@@ -70,9 +70,6 @@ pub enum StageError {
     /// The store does not do what it was asked.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The shelf does not.
-    #[error(transparent)]
-    Shelf(#[from] ShelfError),
 }
 
 /// Returns the staging of a local file, which is read through once.
@@ -138,14 +135,6 @@ pub async fn from_build(
         ..label.release(filename, Some(Origin { commit, address, artifact }))
     };
     Ok(Staging { release, named, content: Content::Object { store: Arc::clone(store), key } })
-}
-
-/// Stages a release on a shelf.
-///
-/// # Errors
-/// [`StageError`].
-pub async fn stage(shelf: &dyn Shelf, staging: &Staging, dry_run: bool) -> Result<Staged, StageError> {
-    Ok(shelf.stage(staging, dry_run).await?)
 }
 
 impl Label {

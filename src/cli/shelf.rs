@@ -8,7 +8,6 @@ use crate::config::{ConfigError, StorePlace};
 use crate::shelf::startifact::Startifact;
 use crate::shelf::store::StoreShelf;
 use crate::shelf::{Found, Shelf, ShelfError, Staged, Staging};
-use crate::stage::{self, StageError};
 use crate::store::{Store, StoreError};
 use crate::version::{ReleaseName, Version};
 
@@ -103,8 +102,8 @@ impl Session {
         shelf: &OpenShelf,
         staging: &Staging,
         dry_run: bool,
-    ) -> Result<Staged, StageError> {
-        let stage = stage::stage(&**shelf, staging, dry_run);
+    ) -> Result<Staged, ShelfError> {
+        let stage = shelf.shelf.stage(staging, dry_run);
         match &shelf.store {
             Some(store) => self.writing(&**store, dry_run, stage).await,
             None => stage.await,

@@ -131,11 +131,11 @@ impl Config {
         let named = self.named_file(None).await?;
         let nowhere = own.is_none() && named.is_none();
         for file in own.into_iter().chain(named) {
-            if place.is_said_in(&file)? {
+            if place.take(&file)? {
                 return Ok(place);
             }
             if let Some(pointer) = Registry::pointer_of(&file.text, &file.name)?
-                && place.is_said_in(&self.pointed_file(&file, &pointer, None).await?)?
+                && place.take(&self.pointed_file(&file, &pointer, None).await?)?
             {
                 return Ok(place);
             }
@@ -143,7 +143,7 @@ impl Config {
         if let Some(store) = store.filter(|_| nowhere)
             && let Some(file) = stored_file(store, &Key::registry()).await?
         {
-            place.is_said_in(&file)?;
+            place.take(&file)?;
         }
         Ok(place)
     }
@@ -231,7 +231,7 @@ impl Config {
 
 impl VersionsPlace {
     /// Takes what a registry file says; answers whether it names a parameter.
-    fn is_said_in(&mut self, file: &File) -> Result<bool, ConfigError> {
+    fn take(&mut self, file: &File) -> Result<bool, ConfigError> {
         let (table, mut unknown_keys) = Registry::versions_table_of(&file.text, &file.name)?;
         self.unknown_keys.append(&mut unknown_keys);
         self.parameter = table.parameter.map(|parameter| (parameter, format!("[versions] parameter in {}", file.name)));

@@ -1,7 +1,7 @@
 //! What it is to whoever stages or downloads a release that it cannot be done.
 
 use super::arrival::arrival;
-use super::{Kind, Verdict, advised, measured, shelf, store};
+use super::{Kind, Verdict, advised, measured, store};
 use crate::download::DownloadError;
 use crate::stage::StageError;
 
@@ -21,7 +21,6 @@ pub(super) fn stage(error: &StageError) -> Verdict {
             "nothing was staged: these are not the bytes that were published. Find out who changed them, and build anew",
         ),
         StageError::Store(source) => store(source),
-        StageError::Shelf(source) => shelf(source),
     }
 }
 

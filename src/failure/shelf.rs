@@ -2,7 +2,6 @@
 
 use super::{Kind, Verdict, advised, local, parameters, plain, store};
 use crate::shelf::ShelfError;
-use crate::stage::StageError;
 use crate::transfer::ReceiveError;
 use crate::words::chain;
 
@@ -81,11 +80,7 @@ pub(super) fn shelf(error: &ShelfError) -> Verdict {
 
 /// Returns how a release that is not staged everywhere fared: one line a region.
 pub(super) fn regions(error: &anyhow::Error) -> Vec<String> {
-    let error = match error.downcast_ref() {
-        Some(StageError::Shelf(source)) => Some(source),
-        _ => error.downcast_ref(),
-    };
-    let Some(ShelfError::Partly { staged, failed, .. }) = error else { return Vec::new() };
+    let Some(ShelfError::Partly { staged, failed, .. }) = error.downcast_ref() else { return Vec::new() };
     let failed = failed.iter().map(|(region, error)| format!("{region} failed: {}", chain(error)));
     failed.chain(staged.iter().map(|region| format!("{region} has it"))).collect()
 }

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{Content, Found, Shelf, ShelfError, Staged, Staging};
+use super::{Content, Found, LEFT, Sent, Shelf, ShelfError, Staged, Staging};
 use crate::artifact::{Digest, Name};
 use crate::event::Observer;
 use crate::json;
-use crate::putting::{Outcome, PutError, Putting};
+use crate::putting::Putting;
 use crate::release::{LARGEST, Release, ReleaseError};
 use crate::store::{self, Attributes, Condition, Key, Prefix, RECORD, Store, StoreError};
-use crate::transfer::{self, ReceiveError};
+use crate::transfer;
 use crate::version::{self, ReleaseName, Version};
 
 /// How often a record is put when what stood in its way was gone at the next look.
@@ -98,6 +98,7 @@ impl Shelf for StoreShelf {
             Content::File { .. } | Content::Object { .. } => Sent::default(),
         };
         let present = recorded.is_some() && !sent.put;
+        let bytes_sent = if dry_run { 0 } else { sent.bytes };
         let release = match recorded {
             Some(stands) => stands,
             None if dry_run => staging.release.clone(),
@@ -108,17 +109,8 @@ impl Shelf for StoreShelf {
             versions.extend(dry_run.then(|| version.bare()));
         }
         let latest = versions.and_then(|versions| version::latest(&versions, false).cloned());
-        Ok(Staged { url: self.store.url(&self.key(&release)?), release, present, bytes_sent: sent.bytes, latest })
+        Ok(Staged { url: self.store.url(&self.key(&release)?), release, present, bytes_sent, latest })
     }
-}
-
-/// Says what became of bytes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sent {
-    /// Whether they were put, or would be.
-    put: bool,
-    /// How many of them were sent.
-    bytes: u64,
 }
 
 impl StoreShelf {
@@ -180,16 +172,12 @@ impl StoreShelf {
             return Err(self.other_build(stands, &here.version, true));
         }
         if here.size == there.size && here.sha256.is_none() != there.sha256.is_none() {
-            let digest = async |release: &Release, key: Key| match release.sha256 {
-                Some(digest) => Ok(Some(digest)),
-                None => self.digest(release, &key).await,
-            };
             let own = match &staging.content {
                 Content::Object { key, .. } => key.clone(),
                 Content::File { .. } => self.key(&here)?,
             };
-            there.sha256 = digest(&there, self.key(&there)?).await?;
-            here.sha256 = digest(&here, own).await?;
+            there.sha256 = self.digest(&there, &self.key(&there)?).await?;
+            here.sha256 = self.digest(&here, &own).await?;
         }
         let mut differing = here.differences(&there);
         differing.retain(|key| staging.named || *key != "filename");
@@ -212,9 +200,13 @@ impl StoreShelf {
         }
     }
 
-    /// Returns the digest that a release's bytes have; none where they are gone.
+    /// Returns the digest that is recorded of a release, else the one that its bytes have; none where they are gone.
     async fn digest(&self, release: &Release, key: &Key) -> Result<Option<Digest>, ShelfError> {
-        let digest = transfer::digest(&*self.store, key).await.map_err(|source| compare(release, source))?;
+        if release.sha256.is_some() {
+            return Ok(release.sha256);
+        }
+        let compare = |source| ShelfError::compare(release, source);
+        let digest = transfer::digest(&*self.store, key).await.map_err(compare)?;
         Ok(digest.map(|(digest, _)| digest))
     }
 
@@ -226,25 +218,17 @@ impl StoreShelf {
         recorded: bool,
         dry_run: bool,
     ) -> Result<Sent, ShelfError> {
-        let (release, size) = (&staging.release, putting.measured.size);
-        let failed = |error| match error {
-            PutError::Put(source) => source.into(),
-            PutError::Compare(source) => compare(release, source),
-        };
-        match putting.put(recorded || dry_run, dry_run).await.map_err(failed)? {
-            Outcome::Uploaded => Ok(Sent { put: true, bytes: if dry_run { 0 } else { size } }),
-            Outcome::Present { sent, .. } => Ok(Sent { put: false, bytes: if sent { size } else { 0 } }),
-            Outcome::Conflict { stands } if recorded => {
-                let problem = format!("it has the SHA-256 {stands}, and {} is recorded", putting.measured.sha256);
+        let (release, measured) = (&staging.release, putting.measured);
+        let outcome = putting.put(recorded || dry_run, dry_run).await;
+        match Sent::of(outcome.map_err(|error| ShelfError::put(release, error))?, measured.size) {
+            Ok(sent) => Ok(sent),
+            Err(stands) if recorded => {
+                let problem = format!("it has the SHA-256 {stands}, and {} is recorded", measured.sha256);
                 Err(StoreError::Corrupt { key: putting.key.to_string(), problem }.into())
             }
-            Outcome::Conflict { stands } => Err(self.conflict(
-                release,
-                format!(
-                    "SHA-256 {stands} there, {} here; a stage of those began and never ended: run it again, or stage this under another version",
-                    putting.measured.sha256
-                ),
-            )),
+            Err(stands) => {
+                Err(self.conflict(release, format!("SHA-256 {stands} there, {} here; {LEFT}", measured.sha256)))
+            }
         }
     }
 
@@ -266,9 +250,4 @@ impl StoreShelf {
         }
         Err(StoreError::Precondition { key: key.to_string() }.into())
     }
-}
-
-fn compare(release: &Release, source: ReceiveError) -> ShelfError {
-    let (name, version) = (release.name.clone(), release.version.clone());
-    ShelfError::Compare { name, version, source: Box::new(source) }
 }

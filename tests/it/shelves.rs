@@ -17,7 +17,7 @@ use metalogic::release::{Origin, Release};
 use metalogic::shelf::startifact::Startifact;
 use metalogic::shelf::store::StoreShelf;
 use metalogic::shelf::{Content, Shelf, ShelfError, Staged, Staging};
-use metalogic::stage::{self, Label, StageError};
+use metalogic::stage::{self, Label};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{self, Attributes, Condition, Key, Store, StoreError};
 use metalogic::version::{self, ReleaseName, Version};
@@ -171,8 +171,8 @@ impl Ground {
         stage::from_file(&observer(), label, path.join(file)).await.unwrap()
     }
 
-    async fn stage(&self, text: &str, bytes: &str) -> Result<Staged, StageError> {
-        stage::stage(&*self.shelf, &self.staging(label(text), "app.zip", bytes).await, false).await
+    async fn stage(&self, text: &str, bytes: &str) -> Result<Staged, ShelfError> {
+        self.shelf.stage(&self.staging(label(text), "app.zip", bytes).await, false).await
     }
 
     /// Returns when something was staged, as far as it is recorded here.
@@ -209,9 +209,9 @@ impl Ground {
     }
 }
 
-fn conflict<T: std::fmt::Debug>(staged: Result<T, StageError>) -> String {
+fn conflict<T: std::fmt::Debug>(staged: Result<T, ShelfError>) -> String {
     match staged {
-        Err(StageError::Shelf(ShelfError::Conflict { difference, .. })) => difference,
+        Err(ShelfError::Conflict { difference, .. }) => difference,
         other => panic!("no conflict: {other:?}"),
     }
 }
@@ -220,7 +220,7 @@ async fn what_was_staged_is_found_and_downloaded(ground: &Ground) {
     let metadata = BTreeMap::from([("lang".to_owned(), "rust=ü\n\"".to_owned())]);
     let label = Label { filename: Some("my app.zip".parse().unwrap()), metadata, ..label("1.0.0-rc.1+build.5") };
     let staging = ground.staging(label, "x", "the bytes").await;
-    let staged = stage::stage(&*ground.shelf, &staging, false).await.unwrap();
+    let staged = ground.shelf.stage(&staging, false).await.unwrap();
     assert_eq!((staged.present, staged.bytes_sent), (false, 9 * ground.regions));
     let found = ground.shelf.find(&name(), &version("1.0.0-rc.1+build.5")).await.unwrap();
     assert_eq!(found.release, Release { at: ground.when(&staging.release), ..staging.release });
@@ -255,7 +255,7 @@ async fn the_same_bytes_are_staged_as_often_as_anybody_likes(ground: &Ground) {
     // It is what stands that is told, and not what would have been recorded.
     let later =
         ground.staging(Label { at: "2027-01-01T00:00:00Z".to_owned(), ..label("1.0.0") }, "other.zip", "one").await;
-    let third = stage::stage(&*ground.shelf, &later, false).await.unwrap();
+    let third = ground.shelf.stage(&later, false).await.unwrap();
     assert_eq!((third.present, &third.release), (true, &ground.found("1.0.0").await));
     assert_eq!((third.release, second.release.filename), (first.release, Some("app.zip".parse().unwrap())));
 }
@@ -273,9 +273,7 @@ async fn build_metadata_makes_no_other_version(ground: &Ground) {
     ground.staged("1.0.0+a", "one").await;
     for (text, bytes) in [("1.0.0+b", "one"), ("1.0.0", "one"), ("1.0.0+b", "two")] {
         let refused = ground.stage(text, bytes).await;
-        let Err(StageError::Shelf(ShelfError::OtherBuild { stands, staging: true, .. })) = refused else {
-            panic!("{text}: {refused:?}")
-        };
+        let Err(ShelfError::OtherBuild { stands, staging: true, .. }) = refused else { panic!("{text}: {refused:?}") };
         assert_eq!(*stands, version("1.0.0+a"));
     }
     let other = ground.shelf.find(&name(), &version("1.0.0+b")).await;
@@ -289,7 +287,7 @@ async fn what_is_recorded_is_part_of_what_is_staged(ground: &Ground) {
         |value: &str| Label { metadata: BTreeMap::from([("by".to_owned(), value.to_owned())]), ..label("1.0.0") };
     let stage = async |label: Label| {
         let staging = ground.staging(label, "app.zip", "one").await;
-        stage::stage(&*ground.shelf, &staging, false).await
+        ground.shelf.stage(&staging, false).await
     };
     stage(with("ada")).await.unwrap();
     assert!(conflict(stage(with("bob")).await).contains("bob"));
@@ -304,9 +302,9 @@ async fn what_is_recorded_is_part_of_what_is_staged(ground: &Ground) {
 async fn a_file_name_that_nobody_asked_for_makes_no_other_release(ground: &Ground) {
     ground.staged("1.0.0", "one").await;
     let elsewhere = ground.staging(label("1.0.0"), "tmp123", "one").await;
-    assert!(stage::stage(&*ground.shelf, &elsewhere, false).await.unwrap().present);
+    assert!(ground.shelf.stage(&elsewhere, false).await.unwrap().present);
     let named = Label { filename: Some("tmp123".parse().unwrap()), ..label("1.0.0") };
-    conflict(stage::stage(&*ground.shelf, &ground.staging(named, "app.zip", "one").await, false).await);
+    conflict(ground.shelf.stage(&ground.staging(named, "app.zip", "one").await, false).await);
     assert_eq!(ground.found("1.0.0").await.filename, Some("app.zip".parse().unwrap()));
 }
 
@@ -336,7 +334,7 @@ impl Ground {
 }
 
 async fn what_was_promoted_and_the_file_with_its_bytes_are_one_release(ground: &Ground) {
-    let stage = async |staging: &Staging| stage::stage(&*ground.shelf, staging, false).await;
+    let stage = async |staging: &Staging| ground.shelf.stage(staging, false).await;
     for (number, recorded) in [(0, true), (1, false)] {
         let text = format!("1.{number}.0");
         // What a stage left that came to nothing does not count.
@@ -365,7 +363,7 @@ async fn what_was_promoted_and_the_file_with_its_bytes_are_one_release(ground: &
 async fn a_digest_that_only_lies_beside_the_bytes_does_not_verify_a_release() {
     let ground = ground::memory().await;
     let own = ground.promotion("1.0.0", ['2', '1'], "one", false).await;
-    stage::stage(&*ground.shelf, &own, false).await.unwrap();
+    ground.shelf.stage(&own, false).await.unwrap();
     // Somebody puts other bytes there, with a digest of theirs.
     let Content::Object { key, .. } = &own.content else { panic!("it is promoted") };
     ground.builds.delete(key).await.unwrap();
@@ -412,7 +410,7 @@ async fn a_dry_run_writes_nothing(ground: &Ground) {
     let dry = async |text: &str, bytes: &str| {
         let staging = ground.staging(label(text), "app.zip", bytes).await;
         ground.faults.plan(0, false);
-        let staged = stage::stage(&*ground.shelf, &staging, true).await;
+        let staged = ground.shelf.stage(&staging, true).await;
         let writes = |operation: &String| ["put", "copy", "delete"].iter().any(|word| operation.starts_with(word));
         assert!(!ground.faults.operations().iter().any(writes), "{:?}", ground.faults.operations());
         staged
@@ -451,7 +449,7 @@ async fn of_all_who_record_something_else_at_once_one_wins(ground: &Ground) {
             let label = Label { metadata: metadata.clone(), ..label(&text) };
             async move {
                 let staging = ground.staging(label, "app.zip", "one").await;
-                (metadata, stage::stage(&*ground.shelf, &staging, false).await)
+                (metadata, ground.shelf.stage(&staging, false).await)
             }
         });
         let outcomes = futures::future::join_all(stages).await;

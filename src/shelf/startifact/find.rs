@@ -27,14 +27,14 @@ impl Startifact {
     /// Finds a release in the first region that has it.
     pub(super) async fn find_anywhere(&self, name: &ReleaseName, version: &Version) -> Result<Found, ShelfError> {
         let (mut troubles, mut hidden) = (Vec::new(), BTreeMap::new());
-        for (place, site) in self.readers.iter().enumerate() {
+        for (at, site) in self.readers.iter().enumerate() {
             match site.look(name, version).await {
                 Ok(Look::Found(found)) => {
                     self.tell(&troubles);
                     return Ok(*found);
                 }
                 Ok(Look::Missing) => {}
-                Ok(Look::Hidden(denied)) => drop(hidden.insert(place, denied)),
+                Ok(Look::Hidden(denied)) => drop(hidden.insert(at, denied)),
                 Err(error) => troubles.push(site.trouble(error)),
             }
         }
@@ -51,7 +51,7 @@ impl Startifact {
         mut hidden: BTreeMap<usize, StoreError>,
     ) -> Result<Found, ShelfError> {
         let (mut seen, mut unlisted) = (false, false);
-        for (place, site) in self.readers.iter().enumerate() {
+        for (at, site) in self.readers.iter().enumerate() {
             let versions = match site.versions(name).await {
                 Ok(versions) => versions,
                 Err(ShelfError::Store(StoreError::AccessDenied { denial: Denial::Listing, .. })) => {
@@ -61,7 +61,7 @@ impl Startifact {
                 Err(error) => return Err(site.trouble(error).error),
             };
             seen |= !versions.is_empty();
-            let denied = hidden.remove(&place);
+            let denied = hidden.remove(&at);
             let exactly = versions.contains(version).then_some(version);
             let stands = exactly.or_else(|| versions.iter().rfind(|stands| stands.is_same(version)));
             let Some(stands) = stands else { continue };

@@ -6,25 +6,13 @@ use std::sync::Arc;
 use super::Stage;
 use crate::artifact::Digest;
 use crate::files::{Measured, Scratch};
-use crate::putting::{Outcome, PutError, Putting};
-use crate::shelf::{Content, ShelfError};
+use crate::putting::Putting;
+use crate::shelf::{Content, Sent, ShelfError};
 use crate::store::{Attributes, Key, Source, Store, StoreError};
 use crate::transfer::{self, ReceiveError};
 
 /// How often something is copied when what stood in its way was gone at the next look.
 const TRIES: usize = 5;
-
-/// Says what became of bytes.
-pub(super) struct Sent {
-    /// Whether they were put, or would be.
-    pub(super) put: bool,
-    /// How many of them were sent.
-    pub(super) bytes: u64,
-}
-
-impl Sent {
-    pub(super) const NOTHING: Self = Self { put: false, bytes: 0 };
-}
 
 /// Holds bytes that are at hand.
 pub(super) enum Ready<'a> {
@@ -77,7 +65,7 @@ impl Stage<'_> {
             match self.bucket.copy_from(&source, &self.key(), attributes).await {
                 Ok(true) => return Ok(Sent { put: true, bytes: 0 }),
                 Ok(false) => break,
-                Err(StoreError::Precondition { .. }) if self.is_equal(from, key).await? => return Ok(Sent::NOTHING),
+                Err(StoreError::Precondition { .. }) if self.is_equal(from, key).await? => return Ok(Sent::default()),
                 Err(StoreError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -90,18 +78,14 @@ impl Stage<'_> {
     async fn put(&self, path: PathBuf, measured: Measured, listed: bool, dry_run: bool) -> Result<Sent, ShelfError> {
         let (store, observer) = (&**self.bucket, &self.shelf.observer);
         let putting = Putting { store, observer, key: self.key(), path, measured };
-        match putting.put(listed, dry_run).await {
-            Ok(Outcome::Uploaded) => Ok(Sent { put: true, bytes: measured.size }),
-            Ok(Outcome::Present { sent, .. }) => Ok(Sent { put: false, bytes: if sent { measured.size } else { 0 } }),
-            Ok(Outcome::Conflict { stands }) => Err(self.other_bytes(stands, measured.sha256)),
-            Err(PutError::Put(source)) => Err(source.into()),
-            Err(PutError::Compare(source)) => Err(self.compare(source)),
-        }
+        let outcome = putting.put(listed, dry_run).await;
+        let outcome = outcome.map_err(|error| ShelfError::put(&self.staging.release, error))?;
+        Sent::of(outcome, measured.size).map_err(|stands| self.other_bytes(stands, measured.sha256))
     }
 
     /// Says whether what stands has the same bytes as an object; not so where nothing stands after all.
     async fn is_equal(&self, from: &dyn Store, key: &Key) -> Result<bool, ShelfError> {
-        let compare = |source| self.compare(source);
+        let compare = |source| ShelfError::compare(&self.staging.release, source);
         let Some((stands, _)) = transfer::digest(&**self.bucket, &self.key()).await.map_err(compare)? else {
             return Ok(false);
         };
@@ -136,11 +120,6 @@ impl Stage<'_> {
 
     fn other_bytes(&self, there: Digest, here: Digest) -> ShelfError {
         self.conflict(format!("SHA-256 {there} there, {here} here"))
-    }
-
-    fn compare(&self, source: ReceiveError) -> ShelfError {
-        let (name, version) = (self.staging.release.name.clone(), self.staging.release.version.clone());
-        ShelfError::Compare { name, version, source: Box::new(source) }
     }
 }
 

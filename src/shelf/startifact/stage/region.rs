@@ -3,19 +3,15 @@
 use bytes::Bytes;
 
 use super::Stage;
-use super::bytes::Sent;
 use crate::release::Release;
 use crate::shelf::startifact::find;
 use crate::shelf::startifact::notes::Notes;
-use crate::shelf::{ShelfError, Staged};
+use crate::shelf::{LEFT, Sent, ShelfError, Staged};
 use crate::store::{self, Attributes, Condition, Key, StoreError};
 use crate::version::{self, Version};
 
 /// How often something is put when what stood in its way was gone at the next look.
 const TRIES: usize = 5;
-
-/// What is said of notes without bytes.
-const LEFT: &str = "a stage of that began and never ended: run it again, or stage this under another version";
 
 /// Says what stands beside the bytes, and whether it was put there now.
 struct Noted {
@@ -30,7 +26,7 @@ impl Stage<'_> {
     pub(super) async fn run(&self) -> Result<Staged, ShelfError> {
         let (name, version) = (&self.staging.release.name, &self.staging.release.version);
         let (sent, noted) = if self.stands().await? && self.is_there().await? {
-            (Sent::NOTHING, self.expect_noted().await?)
+            (Sent::default(), self.expect_noted().await?)
         } else if self.dry_run {
             (Sent { put: true, bytes: 0 }, self.note().await?)
         } else {
