@@ -26,16 +26,16 @@ impl Stage<'_> {
     pub(super) async fn run(&self) -> Result<Staged, ShelfError> {
         let (name, version) = (&self.staging.release.name, &self.staging.release.version);
         let (sent, noted) = if self.stands().await? && self.is_there().await? {
-            (Sent::default(), self.expect_noted().await?)
+            (Sent::default(), self.expect_notes().await?)
         } else if self.dry_run {
-            (Sent { put: true, bytes: 0 }, self.note().await?)
+            (Sent { put: true, bytes: 0 }, self.put_notes().await?)
         } else {
             let ready = self.ready().await?;
-            let noted = self.note().await?;
+            let noted = self.put_notes().await?;
             (self.send(ready).await?, noted)
         };
         let url = self.bucket.url(&self.key());
-        let release = self.told(noted.notes)?;
+        let release = self.release_with(noted.notes)?;
         if self.dry_run {
             let mut versions = self.site.versions(name).await?;
             versions.push(version.clone());
@@ -55,12 +55,12 @@ impl Stage<'_> {
     /// Looks whether anything stands that is at odds with what is to be staged.
     pub(super) async fn look(&self) -> Result<(), ShelfError> {
         let there = self.stands().await? && self.is_there().await?;
-        let noted = if there { self.expect_noted().await } else { self.note().await };
+        let noted = if there { self.expect_notes().await } else { self.put_notes().await };
         noted.map(drop)
     }
 
     /// Returns the release with what stands beside its bytes.
-    fn told(&self, notes: Notes) -> Result<Release, ShelfError> {
+    fn release_with(&self, notes: Notes) -> Result<Release, ShelfError> {
         let mut release = self.staging.release.clone();
         let malformed = |source| ShelfError::Malformed { url: self.bucket.url(&self.beside()), source };
         notes.tell(&mut release).map_err(malformed)?;
@@ -97,7 +97,7 @@ impl Stage<'_> {
 
     /// Puts the notes where no bytes stand yet, or compares them with those that were left there. Whoever finds those of another release has
     /// to look again: its bytes may have come meanwhile, and then they say what is to be held against which.
-    async fn note(&self) -> Result<Noted, ShelfError> {
+    async fn put_notes(&self) -> Result<Noted, ShelfError> {
         let notes = Notes::of(&self.staging.release);
         let key = self.beside();
         for _ in 0..TRIES {
@@ -109,7 +109,7 @@ impl Stage<'_> {
                     Err(error) => return Err(error.into()),
                 }
             }
-            let stand = match self.noted().await {
+            let stand = match self.read_notes().await {
                 // Who has nothing to note goes on without the right to read.
                 Err(ShelfError::Store(StoreError::AccessDenied { .. })) if notes.is_empty() => None,
                 stand => stand?,
@@ -122,7 +122,7 @@ impl Stage<'_> {
             };
             return match notes.differences(&stand, self.staging.named, false) {
                 None => Ok(Noted { put: false, notes: stand }),
-                Some(_) if self.stands().await? => self.expect_noted().await,
+                Some(_) if self.stands().await? => self.expect_notes().await,
                 Some(difference) => Err(self.conflict(format!("{difference}; {LEFT}"))),
             };
         }
@@ -130,15 +130,15 @@ impl Stage<'_> {
     }
 
     /// Makes sure that what stands beside bytes that stand is what is to be told of them.
-    async fn expect_noted(&self) -> Result<Noted, ShelfError> {
-        let stand = self.noted().await?.unwrap_or_default();
+    async fn expect_notes(&self) -> Result<Noted, ShelfError> {
+        let stand = self.read_notes().await?.unwrap_or_default();
         match Notes::of(&self.staging.release).differences(&stand, self.staging.named, true) {
             None => Ok(Noted { put: false, notes: stand }),
             Some(difference) => Err(self.conflict(difference)),
         }
     }
 
-    async fn noted(&self) -> Result<Option<Notes>, ShelfError> {
+    async fn read_notes(&self) -> Result<Option<Notes>, ShelfError> {
         find::notes(&**self.bucket, &self.beside()).await
     }
 }
