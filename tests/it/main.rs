@@ -55,6 +55,7 @@ mod sandbox;
 mod setup;
 mod sharing;
 mod shelves;
+mod simulation;
 mod staging;
 mod startifact;
 mod stubs;
