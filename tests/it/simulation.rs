@@ -77,7 +77,7 @@ fn no_schedule_breaks_what_is_promised() {
 #[test]
 fn a_seed_gives_the_same_run_each_time() {
     let files = cast::Files::new();
-    for seed in 0..50 {
+    for seed in 0..number("METALOGIC_TWICE").unwrap_or(50) {
         let trace = |_| desk::perform(&Play::of(seed, None), &files).trace;
         let traces = [0, 1].map(trace);
         assert_eq!(traces[0], traces[1], "seed {seed}");

@@ -264,7 +264,8 @@ async fn quiesce(running: &mut [Option<Acting<'_>>], desk: &Arc<Mutex<Desk>>) ->
                 Poll::Pending => {
                     let desk = desk.lock().unwrap();
                     let under_way = desk.under_way.get(&actor).is_some_and(|under_way| *under_way > 0);
-                    waits |= under_way || !desk.waiting.iter().any(|(waiting, ..)| *waiting == actor);
+                    waits |= under_way
+                        || !desk.waiting.iter().any(|(waiting, _, open)| *waiting == actor && !open.is_closed());
                 }
             }
         }
