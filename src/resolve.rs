@@ -186,6 +186,9 @@ impl Attempt {
             let remade = |error: &MetafileError| Event::MetafileRemade { commit, problem: error.to_string() };
             metafile.inspect_err(|error| world.observer.observe(&remade(error))).ok()
         });
+        if let Some(own) = &own {
+            walk.renew(own).await?;
+        }
         walk.set_own(listing.clone());
         let parent = walk.parent(own.as_ref())?;
 

@@ -153,6 +153,23 @@ impl<'a> Walk<'a> {
         self.listings.insert(self.commit, listing);
     }
 
+    /// Looks again at what was seen before the commit's own metafile was written as it is: who wrote it knew of an artifact there that had
+    /// not come to stand yet when this walk looked. Without that, a writer that lost a race would take the entry back to a farther commit.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn renew(&mut self, own: &Metafile) -> Result<(), StoreError> {
+        let inherited = || own.artifacts.iter().filter(|(_, at)| **at != own.commit);
+        let unseen = |(name, at): &(&Name, &Commit)| self.listings.contains_key(at) && !self.stands(**at, name);
+        let behind: HashSet<Commit> = inherited().filter(unseen).map(|(_, at)| *at).collect();
+        self.listings.retain(|commit, _| !behind.contains(commit));
+        self.metafiles.retain(|_, metafile| {
+            let says = |name: &Name| metafile.as_ref().and_then(|metafile| metafile.artifacts.get(name));
+            inherited().all(|(name, at)| says(name) == Some(at))
+        });
+        self.look_at(behind).await
+    }
+
     /// Says whether an artifact stands at an address that has been looked at.
     #[must_use]
     pub fn stands(&self, commit: Commit, name: &Name) -> bool {

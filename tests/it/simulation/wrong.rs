@@ -1,30 +1,31 @@
-//! Publishing in ways that are known to be wrong: a simulation that does not see them sees nothing.
+//! Publishing as it is not done: in its right form and in forms that are known to be wrong. A simulation that does not see those sees nothing.
 
 use bytes::Bytes;
 use metalogic::artifact::Digest;
 use metalogic::metafile::{LARGEST, Metafile};
-use metalogic::metalogic::{Keep, Metalogic};
+use metalogic::metalogic::{Keep, Metalogic, Vocabulary};
 use metalogic::store::{Attributes, Condition, Content, Key, Store, StoreError};
 
-use super::cast::{self, Play, Wrong};
+use super::acts;
+use super::play::{self, Play, Wrong};
 use super::truths::Truths;
 
 pub async fn publish(
     play: &Play,
     wrong: Wrong,
     store: &dyn Store,
-    at: usize,
-    name: &str,
-    odd: bool,
+    (at, name, odd): (usize, &str, bool),
+    vocabulary: Vocabulary,
     truths: &Truths<'_>,
 ) -> Result<String, String> {
     let told = |error: StoreError| format!("{error:?}");
-    let (commit, name) = (cast::commit(at), cast::name(name));
-    let content = cast::content(at, name.as_str(), odd);
+    let (commit, name) = (play::commit(at), acts::name(name));
+    let content = acts::content(at, name.as_str(), odd);
     let artifact = Key::Artifact(commit, name.clone());
     let put = async || {
         let attributes = Attributes { sha256: Some(Digest::of(content.as_bytes())), mode: None };
-        match store.put(&artifact, Content::Bytes(Bytes::from(content.clone())), attributes, &Condition::Absent).await {
+        let condition = if wrong == Wrong::BlindArtifact { Condition::None } else { Condition::Absent };
+        match store.put(&artifact, Content::Bytes(Bytes::from(content.clone())), attributes, &condition).await {
             Err(StoreError::Precondition { .. }) if wrong != Wrong::OwnConflict => {
                 let stands = store.get(&artifact, LARGEST).await.map_err(told)?;
                 Ok(stands.is_some_and(|(bytes, _)| bytes == content.as_bytes()))
@@ -45,18 +46,30 @@ pub async fn publish(
         let mut listing = store.list(commit).await.map_err(told)?;
         let tag = match wrong {
             Wrong::TagAfterLook => store.get(&key, LARGEST).await.map_err(told)?.map(|(_, tag)| tag),
-            Wrong::MetafileFirst | Wrong::Blind | Wrong::OwnConflict => read.as_ref().map(|(_, tag)| tag.clone()),
+            Wrong::Nothing
+            | Wrong::MetafileFirst
+            | Wrong::BlindMetafile
+            | Wrong::BlindArtifact
+            | Wrong::OwnConflict => read.as_ref().map(|(_, tag)| tag.clone()),
         };
         listing.artifacts.insert(name.clone(), 1);
-        let mut rule = Metalogic::begin(commit, &listing, cast::vocabulary());
-        let parents = std::iter::successors(play.parents[at], |&place| play.parents[place]);
-        for parent in parents.map(cast::commit) {
-            rule.pass(parent, &store.list(parent).await.map_err(told)?);
+        let mut rule = Metalogic::begin(commit, &listing, vocabulary.clone());
+        for ancestor in play.line(at).skip(1).take(play.most).map(play::commit) {
+            rule.pass(ancestor, &store.list(ancestor).await.map_err(told)?);
         }
-        let own = read.as_ref().and_then(|(bytes, _)| Metafile::parse(bytes, commit).ok());
-        let metafile = rule.finish(play.parents[at].map(cast::commit), own.as_ref(), Keep::Everything).metafile;
+        let mut own = read.as_ref().and_then(|(bytes, _)| Metafile::parse(bytes, commit).ok());
+        let parent = play.parents[at].map(play::commit);
+        for ancestor in play.line(at).skip(1).take(play.most).map(play::commit) {
+            if own.is_some() {
+                break;
+            }
+            let metafile = store.get(&Key::Metafile(ancestor), LARGEST).await.map_err(told)?;
+            let metafile = metafile.and_then(|(bytes, _)| Metafile::parse(&bytes, ancestor).ok());
+            own = metafile.map(|metafile| metafile.stub(commit, parent));
+        }
+        let metafile = rule.finish(parent, own.as_ref(), Keep::Everything).metafile;
         let condition = match tag {
-            _ if wrong == Wrong::Blind => Condition::None,
+            _ if wrong == Wrong::BlindMetafile => Condition::None,
             None => Condition::Absent,
             Some(tag) => Condition::Matches(tag),
         };
@@ -71,5 +84,5 @@ pub async fn publish(
         return Ok("conflict".to_owned());
     }
     truths.published(commit, std::iter::once(&name));
-    Ok("published wrongly".to_owned())
+    Ok("published in another way".to_owned())
 }
