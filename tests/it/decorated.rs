@@ -1,4 +1,4 @@
-//! A store that tells a watcher of every operation before it takes place and after, so that tests can pause, order, count and break.
+//! A store that asks a watcher about every operation before it takes place and tells it after, so that tests can pause, order, count and break.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,50 +6,111 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt as _};
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag,
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Source, Store, StoreError, Tag,
 };
 
-/// Is told of operations; an operation takes place when `before` has returned.
+/// What becomes of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is done and answered.
+    Go,
+    /// Nothing is done, and there is no answer.
+    Lost,
+    /// It is done, and there is no answer.
+    AnswerLost,
+    /// It is done, the answer is lost on its way, and the client below sends it once more: what comes of that is the answer.
+    SentTwice,
+    /// There is no answer, and the watcher keeps it to be done when nobody thinks of it any more.
+    Late,
+}
+
+impl Fate {
+    /// Does an operation as it is fated.
+    pub async fn meet<T, E, F: Future<Output = Result<T, E>>>(
+        self,
+        act: impl Fn() -> F,
+        unanswered: impl FnOnce() -> E,
+    ) -> Result<T, E> {
+        match self {
+            Self::Go => return act().await,
+            Self::SentTwice => {
+                drop(act().await);
+                return act().await;
+            }
+            Self::AnswerLost => drop(act().await),
+            Self::Lost | Self::Late => {}
+        }
+        Err(unanswered())
+    }
+}
+
+/// An operation that comes late.
+pub type Late = BoxFuture<'static, ()>;
+
+/// Is asked and told of operations; an operation takes place when `before` has returned.
 #[async_trait]
 pub trait Watcher: Send + Sync {
-    async fn before(&self, operation: &str);
-    fn after(&self, operation: &str, result: &str);
+    async fn before(&self, operation: &str) -> Fate;
+
+    fn after(&self, operation: &str, result: &dyn fmt::Debug);
+
+    /// Takes what is to come late. Only who fates it so need care.
+    fn keep(&self, operation: &str, _: Late) {
+        panic!("nobody keeps {operation}");
+    }
+}
+
+/// Says whether an operation may change what stands.
+pub fn writes(operation: &str) -> bool {
+    ["put", "copy", "delete"].iter().any(|kind| operation.starts_with(kind))
 }
 
 /// Wraps a store for one watcher.
-pub struct Decorated<S> {
-    pub inner: S,
-    pub watcher: Arc<dyn Watcher>,
+pub struct Decorated {
+    pub inner: Arc<dyn Store>,
+    watcher: Arc<dyn Watcher>,
 }
 
-impl<S: Store> Decorated<S> {
-    pub fn new(inner: S, watcher: impl Watcher + 'static) -> Self {
-        Self { inner, watcher: Arc::new(watcher) }
+impl Decorated {
+    pub fn new(inner: impl Store + 'static, watcher: impl Watcher + 'static) -> Self {
+        Self::over(Arc::new(inner), Arc::new(watcher))
     }
 
-    async fn watched<T: fmt::Debug>(
+    pub fn over(inner: Arc<dyn Store>, watcher: Arc<dyn Watcher>) -> Self {
+        Self { inner, watcher }
+    }
+
+    /// Passes an operation on. It owns what it needs, since it may outlive whoever asked for it.
+    async fn watched<T: fmt::Debug + 'static>(
         &self,
         operation: String,
-        act: impl Future<Output = Result<T, StoreError>>,
+        act: impl Fn(Arc<dyn Store>) -> BoxFuture<'static, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.watcher.before(&operation).await;
-        let result = act.await;
-        self.watcher.after(&operation, &format!("{result:?}"));
+        let fate = self.watcher.before(&operation).await;
+        let act = || act(Arc::clone(&self.inner));
+        if fate == Fate::Late {
+            self.watcher.keep(&operation, act().map(drop).boxed());
+        }
+        let key = operation.clone();
+        let unanswered = || StoreError::Unavailable { key, outage: Outage::Plain, source: "no answer".into() };
+        let result = fate.meet(act, unanswered).await;
+        self.watcher.after(&operation, &result);
         result
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Decorated<S> {
+impl fmt::Debug for Decorated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Decorated").field(&self.inner).finish()
+        self.inner.fmt(f)
     }
 }
 
 #[async_trait]
-impl<S: Store> Store for Decorated<S> {
+impl Store for Decorated {
     fn url(&self, key: &Key) -> String {
         self.inner.url(key)
     }
@@ -59,53 +120,84 @@ impl<S: Store> Store for Decorated<S> {
     }
 
     async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {
-        self.watched(format!("list {}", commit.address()), self.inner.list(commit)).await
+        let act = |store: Arc<dyn Store>| async move { store.list(commit).await }.boxed();
+        self.watched(format!("list {}", commit.address()), act).await
     }
 
     async fn keys(&self, prefix: &Prefix) -> Result<Vec<String>, StoreError> {
-        self.watched(format!("keys {prefix}"), self.inner.keys(prefix)).await
+        let act = |store: Arc<dyn Store>| {
+            let prefix = prefix.clone();
+            async move { store.keys(&prefix).await }.boxed()
+        };
+        self.watched(format!("keys {prefix}"), act).await
     }
 
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
-        self.watched(format!("get {key}"), self.inner.get(key, largest)).await
+        let act = |store: Arc<dyn Store>| {
+            let key = key.clone();
+            async move { store.get(&key, largest).await }.boxed()
+        };
+        self.watched(format!("get {key}"), act).await
     }
 
     async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
-        self.watched(format!("open {key}"), self.inner.open(key, range)).await
+        let act = |store: Arc<dyn Store>| {
+            let (key, range) = (key.clone(), range.clone());
+            async move { store.open(&key, range).await }.boxed()
+        };
+        self.watched(format!("open {key}"), act).await
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Object>, StoreError> {
-        self.watched(format!("head {key}"), self.inner.head(key)).await
+        let act = |store: Arc<dyn Store>| {
+            let key = key.clone();
+            async move { store.head(&key).await }.boxed()
+        };
+        self.watched(format!("head {key}"), act).await
     }
 
-    async fn put(
-        &self,
-        key: &Key,
-        content: Content,
-        attributes: Attributes,
-        condition: &Condition,
-    ) -> Result<Tag, StoreError> {
-        self.watched(format!("put {key}"), self.inner.put(key, content, attributes, condition)).await
+    async fn put(&self, key: &Key, content: Content, also: Attributes, only: &Condition) -> Result<Tag, StoreError> {
+        let act = |store: Arc<dyn Store>| {
+            let (key, content, only) = (key.clone(), content.clone(), only.clone());
+            async move { store.put(&key, content, also, &only).await }.boxed()
+        };
+        self.watched(format!("put {key}"), act).await
     }
 
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
-        self.watched(format!("copy {from} {to}"), self.inner.copy(from, to)).await
+        let act = |store: Arc<dyn Store>| {
+            let (from, to) = (from.clone(), to.clone());
+            async move { store.copy(&from, &to).await }.boxed()
+        };
+        self.watched(format!("copy {from} {to}"), act).await
     }
 
     async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {
-        self.watched(format!("source {key}"), self.inner.source(key)).await
+        let act = |store: Arc<dyn Store>| {
+            let key = key.clone();
+            async move { store.source(&key).await }.boxed()
+        };
+        self.watched(format!("source {key}"), act).await
     }
 
-    async fn copy_from(&self, source: &Source, to: &Key, attributes: Attributes) -> Result<bool, StoreError> {
-        let operation = format!("copy-from {} {to}", source.object);
-        self.watched(operation, self.inner.copy_from(source, to, attributes)).await
+    async fn copy_from(&self, source: &Source, to: &Key, also: Attributes) -> Result<bool, StoreError> {
+        let act = |store: Arc<dyn Store>| {
+            let (source, to) = (source.clone(), to.clone());
+            async move { store.copy_from(&source, &to, also).await }.boxed()
+        };
+        self.watched(format!("copy-from {} {to}", source.object), act).await
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        self.watched(format!("delete {key}"), self.inner.delete(key)).await
+        let act = |store: Arc<dyn Store>| {
+            let key = key.clone();
+            async move { store.delete(&key).await }.boxed()
+        };
+        self.watched(format!("delete {key}"), act).await
     }
 
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {
-        self.watched("guarantees".to_owned(), self.inner.guarantees()).await
+        let act = |store: Arc<dyn Store>| async move { store.guarantees().await }.boxed();
+        self.watched("guarantees".to_owned(), act).await
     }
 }

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
@@ -34,7 +35,7 @@ use metalogic::store::{Attributes, Condition, Content, Key, Store};
 use metalogic::world::{Limits, World};
 use tokio::sync::oneshot;
 
-use crate::decorated::{Decorated, Watcher};
+use crate::decorated::{Decorated, Fate, Watcher};
 use crate::fake::{ACTORS, BUCKET, Fake, Porter};
 
 const REGISTRY: &str = "[projects.p]\nartifacts = [\"a.zip\", \"b.zip\", \"c.zip\"]\n";
@@ -67,11 +68,18 @@ struct Gate {
 
 #[async_trait]
 impl Watcher for Gate {
-    async fn before(&self, operation: &str) {
+    async fn before(&self, operation: &str) -> Fate {
         assert!(self.is_opened(operation).await, "the explorer opens every gate or drops the actor");
+        Fate::Go
     }
 
-    fn after(&self, operation: &str, result: &str) {
+    fn after(&self, operation: &str, result: &dyn Debug) {
+        self.sees(operation, &format!("{result:?}"));
+    }
+}
+
+impl Gate {
+    fn sees(&self, operation: &str, result: &str) {
         if !matters(operation) {
             return;
         }
@@ -86,9 +94,7 @@ impl Watcher for Gate {
             seen.push(format!("{operation} -> {}", without_tag(result)));
         }
     }
-}
 
-impl Gate {
     /// Waits until an operation may take place; it never may when the order was given up.
     async fn is_opened(&self, operation: &str) -> bool {
         if !matters(operation) || self.is_first_list(operation) {
@@ -282,7 +288,7 @@ impl Porter for AtTheWire {
         };
         let lost = matches!(answer.status.as_u16(), 404 | 412) && operation.starts_with("put");
         let status = if lost { "Precondition" } else { answer.status.as_str() };
-        gate.after(&operation, &format!("{status} {told}"));
+        gate.sees(&operation, &format!("{status} {told}"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Resolving, stubbing and showing on a store: what the rule says is what the store gets, whatever the store's pace and order.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use metalogic::store::{Attributes, Condition, Content, Key, Store};
 use metalogic::stub::{self, Gaps, Stub, StubError, Stubbed};
 use metalogic::world::{Limits, World};
 
-use crate::decorated::{Decorated, Watcher};
+use crate::decorated::{Decorated, Fate, Watcher};
 use crate::fake::Fake;
 use crate::metalogic::{self as oracle, WANTED};
 
@@ -96,12 +97,13 @@ struct Dawdler(Mutex<Rng>);
 
 #[async_trait]
 impl Watcher for Dawdler {
-    async fn before(&self, _: &str) {
+    async fn before(&self, _: &str) -> Fate {
         let pause = self.0.lock().unwrap().u64(0..50);
         tokio::time::sleep(Duration::from_millis(pause)).await;
+        Fate::Go
     }
 
-    fn after(&self, _: &str, _: &str) {}
+    fn after(&self, _: &str, _: &dyn Debug) {}
 }
 
 /// Counts operations by kind.
@@ -120,12 +122,13 @@ impl Counter {
 
 #[async_trait]
 impl Watcher for Counter {
-    async fn before(&self, operation: &str) {
+    async fn before(&self, operation: &str) -> Fate {
         let kind = operation.split(' ').next().unwrap_or_default().to_owned();
         *self.0.lock().unwrap().entry(kind).or_default() += 1;
+        Fate::Go
     }
 
-    fn after(&self, _: &str, _: &str) {}
+    fn after(&self, _: &str, _: &dyn Debug) {}
 }
 
 async fn stored(store: &dyn Store, commit: Commit) -> Option<Metafile> {
@@ -180,7 +183,7 @@ async fn width_and_order_of_completion_change_nothing_and_the_answer_is_the_orac
             stage.limits.max_ancestors = world.most;
             stage.limits.jobs = usize::try_from(jobs).unwrap();
             let answer = stage.keep(world.chain[0], &vocabulary, world.keep).await.unwrap();
-            assert_eq!(stored(&store.inner, world.chain[0]).await.as_ref(), Some(&answer.metafile), "seed {seed}");
+            assert_eq!(stored(&*store.inner, world.chain[0]).await.as_ref(), Some(&answer.metafile), "seed {seed}");
             answers.push(answer);
         }
         for other in &answers[1..] {
@@ -511,15 +514,16 @@ struct Rival {
 
 #[async_trait]
 impl Watcher for Rival {
-    async fn before(&self, operation: &str) {
+    async fn before(&self, operation: &str) -> Fate {
         if operation.starts_with("put") && self.times.fetch_sub(1, Ordering::Relaxed) > 0 {
             let mut metafile = Metafile::empty(commit(1), None);
             metafile.unknown.insert("rival".to_owned(), self.times.load(Ordering::Relaxed).into());
             plant_metafile(&self.store, &metafile);
         }
+        Fate::Go
     }
 
-    fn after(&self, _: &str, _: &str) {}
+    fn after(&self, _: &str, _: &dyn Debug) {}
 }
 
 #[tokio::test(start_paused = true)]
@@ -547,16 +551,17 @@ struct NearerMeanwhile(MemoryStore, AtomicUsize);
 
 #[async_trait]
 impl Watcher for NearerMeanwhile {
-    async fn before(&self, operation: &str) {
+    async fn before(&self, operation: &str) -> Fate {
         if operation.starts_with("put") && self.1.fetch_add(1, Ordering::Relaxed) == 0 {
             plant(&self.0, commit(2), "a.zip");
             let mut metafile = Metafile::empty(commit(1), Some(commit(2)));
             metafile.artifacts.insert(name("a.zip"), commit(2));
             plant_metafile(&self.0, &metafile);
         }
+        Fate::Go
     }
 
-    fn after(&self, _: &str, _: &str) {}
+    fn after(&self, _: &str, _: &dyn Debug) {}
 }
 
 #[tokio::test(start_paused = true)]
@@ -579,7 +584,7 @@ struct ToldMeanwhile(MemoryStore, AtomicUsize);
 
 #[async_trait]
 impl Watcher for ToldMeanwhile {
-    async fn before(&self, operation: &str) {
+    async fn before(&self, operation: &str) -> Fate {
         if operation.starts_with("put") && self.1.fetch_add(1, Ordering::Relaxed) == 0 {
             for (at, parent) in [(1, 2), (2, 3)] {
                 let mut metafile = Metafile::empty(commit(at), Some(commit(parent)));
@@ -587,9 +592,10 @@ impl Watcher for ToldMeanwhile {
                 plant_metafile(&self.0, &metafile);
             }
         }
+        Fate::Go
     }
 
-    fn after(&self, _: &str, _: &str) {}
+    fn after(&self, _: &str, _: &dyn Debug) {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Rewritten history: a commit of the same tree as a former one finds what was built of that one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use metalogic::store::memory::MemoryStore;
 use metalogic::world::{Limits, World};
 use serde_json::{Value, json};
 
-use crate::decorated::{Decorated, Watcher};
+use crate::decorated::{Decorated, Fate, Watcher};
 use crate::sandbox::{Ran, Sandbox};
 
 const FORMATS: [[&str; 2]; 3] = [
@@ -156,11 +157,12 @@ struct Operations(Arc<Mutex<Vec<String>>>);
 
 #[async_trait]
 impl Watcher for Operations {
-    async fn before(&self, operation: &str) {
+    async fn before(&self, operation: &str) -> Fate {
         self.0.lock().unwrap().push(operation.to_owned());
+        Fate::Go
     }
 
-    fn after(&self, _: &str, _: &str) {}
+    fn after(&self, _: &str, _: &dyn Debug) {}
 }
 
 async fn asked(ancestry: &dyn Ancestry, store: MemoryStore, formers: &[Commit]) -> (Vec<SameTree>, Vec<String>) {

@@ -1,5 +1,6 @@
 //! Many who write one registry: on every store, and in a file, no name is ever lost.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use metalogic::store::directory::DirectoryStore;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{Attributes, Condition, Content, Key, Store};
 
-use crate::decorated::{Decorated, Watcher};
+use crate::decorated::{Decorated, Fate, Watcher};
 use crate::fake::Fake;
 
 const OURS: &str = "[projects.web]\nartifacts = [\n  'web.zip', # the site\n]\nretired = ['old.zip']\n\n[projects.tools]\nartifacts = ['tool.zip']\n";
@@ -229,20 +230,21 @@ struct Rival {
 
 #[async_trait]
 impl Watcher for Rival {
-    async fn before(&self, operation: &str) {
+    async fn before(&self, operation: &str) -> Fate {
         let left = {
             let mut left = self.left.lock().unwrap();
             if !operation.starts_with("put") || *left == 0 {
-                return;
+                return Fate::Go;
             }
             *left -= 1;
             *left
         };
         let home = Home::Stored { store: Arc::new(self.store.clone()), key: Key::registry() };
         add(&home, "tools", &format!("rival-{left}.zip")).await.unwrap();
+        Fate::Go
     }
 
-    fn after(&self, _: &str, _: &str) {}
+    fn after(&self, _: &str, _: &dyn Debug) {}
 }
 
 #[derive(Default)]

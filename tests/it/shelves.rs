@@ -24,7 +24,8 @@ use metalogic::version::{self, ReleaseName, Version};
 use metalogic::world::Limits;
 
 use crate::conformance::empty;
-use faults::{Faults, Faulty, FaultyParameters};
+use crate::decorated::{Decorated, Watcher};
+use faults::{Faults, FaultyParameters};
 
 /// A shelf on which nothing stands, and what must live as long as it is used.
 pub struct Ground {
@@ -79,7 +80,7 @@ pub mod ground {
 
     fn of_store(subject: crate::conformance::Subject) -> Ground {
         let faults = Arc::new(Faults::default());
-        let store = Arc::new(Faulty { inner: Arc::clone(&subject.store), faults: Arc::clone(&faults) });
+        let store = Arc::new(Decorated::over(Arc::clone(&subject.store), Arc::clone(&faults) as Arc<dyn Watcher>));
         let shelf = Arc::new(StoreShelf::new(store, Arc::new(Silent)));
         Ground {
             shelf,
@@ -104,7 +105,7 @@ pub mod ground {
 
         fn bucket(&self, _: &str, region: Option<&Region>) -> Arc<dyn Store> {
             let inner = Arc::new(self.0.bucket(region.map_or("home", Region::as_str)));
-            Arc::new(Faulty { inner, faults: Arc::clone(&self.1) })
+            Arc::new(Decorated::over(inner, Arc::clone(&self.1) as Arc<dyn Watcher>))
         }
     }
 

@@ -8,7 +8,6 @@
 mod acts;
 mod desk;
 mod play;
-mod through;
 mod truths;
 mod wrong;
 

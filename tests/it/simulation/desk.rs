@@ -1,11 +1,13 @@
 //! The desk that every operation passes: one at a time, in the order that the seed chooses, each with its fate.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use async_trait::async_trait;
 use fastrand::Rng;
 use metalogic::store::Store;
 use metalogic::store::memory::MemoryStore;
@@ -13,8 +15,8 @@ use tokio::sync::oneshot;
 
 use super::acts::{self, Props};
 use super::play::Play;
-use super::through::{Fate, Late, Through};
 use super::truths::Truths;
+use crate::decorated::{self, Decorated, Fate, Late, Watcher};
 
 /// What came of a run.
 #[derive(Debug, Default)]
@@ -43,8 +45,6 @@ struct Waiting {
     actor: usize,
     operation: String,
     open: oneshot::Sender<Fate>,
-    /// What it does if it comes late; none where it only reads.
-    late: Option<Late>,
 }
 
 /// What happens next.
@@ -60,25 +60,19 @@ pub struct Desk {
     waiting: Vec<Waiting>,
     /// How many operations of each actor are under way: their files are read while others wait.
     under_way: HashMap<usize, usize>,
+    /// The writes that come late, with whoever asked for them.
+    late: Vec<(usize, String, Late)>,
     keeper: Option<Waker>,
 }
 
 impl Desk {
-    pub fn wait(&mut self, actor: usize, operation: String, late: Option<Late>) -> oneshot::Receiver<Fate> {
+    fn wait(&mut self, actor: usize, operation: String) -> oneshot::Receiver<Fate> {
         let (open, opened) = oneshot::channel();
-        self.waiting.push(Waiting { actor, operation, open, late });
+        self.waiting.push(Waiting { actor, operation, open });
         if let Some(keeper) = self.keeper.take() {
             keeper.wake();
         }
         opened
-    }
-
-    pub fn begins(&mut self, actor: usize) {
-        *self.under_way.entry(actor).or_default() += 1;
-    }
-
-    pub fn ends(&mut self, actor: usize) {
-        *self.under_way.entry(actor).or_default() -= 1;
     }
 
     /// Says whether an actor can do nothing before one of its operations has met its fate.
@@ -91,6 +85,31 @@ impl Desk {
     fn sort(&mut self) {
         self.waiting.retain(|waiting| !waiting.open.is_closed());
         self.waiting.sort_by(|one, other| (one.actor, &one.operation).cmp(&(other.actor, &other.operation)));
+    }
+}
+
+/// An actor's place at the desk.
+struct Place {
+    actor: usize,
+    desk: Arc<Mutex<Desk>>,
+}
+
+#[async_trait]
+impl Watcher for Place {
+    async fn before(&self, operation: &str) -> Fate {
+        let opened = self.desk.lock().unwrap().wait(self.actor, operation.to_owned());
+        // Where nobody answers the run is given up.
+        let Ok(fate) = opened.await else { return std::future::pending().await };
+        *self.desk.lock().unwrap().under_way.entry(self.actor).or_default() += 1;
+        fate
+    }
+
+    fn after(&self, _: &str, _: &dyn fmt::Debug) {
+        *self.desk.lock().unwrap().under_way.entry(self.actor).or_default() -= 1;
+    }
+
+    fn keep(&self, operation: &str, late: Late) {
+        self.desk.lock().unwrap().late.push((self.actor, operation.to_owned(), late));
     }
 }
 
@@ -121,8 +140,6 @@ struct Performance<'a> {
     truths: &'a Truths<'a>,
     desk: Arc<Mutex<Desk>>,
     running: Vec<Option<Acting<'a>>>,
-    /// The writes that come late, with whoever asked for them.
-    late: Vec<(usize, String, Late)>,
     rng: Rng,
     outcome: Outcome,
 }
@@ -131,12 +148,13 @@ impl<'a> Performance<'a> {
     fn new(play: &'a Play, props: &'a Props, truths: &'a Truths<'a>, store: &'a MemoryStore, traced: bool) -> Self {
         let desk = Arc::<Mutex<Desk>>::default();
         let begin = |actor| {
-            let through: Arc<dyn Store> = Arc::new(Through { actor, desk: Arc::clone(&desk), inner: store.clone() });
+            let through: Arc<dyn Store> =
+                Arc::new(Decorated::new(store.clone(), Place { actor, desk: Arc::clone(&desk) }));
             Some(acts::act(play, actor, through, props, truths))
         };
         let running = (0..play.actors.len()).map(begin).collect();
         let outcome = Outcome { trace: traced.then(Vec::new), ..Outcome::default() };
-        Self { play, store, truths, desk, running, late: Vec::new(), rng: Rng::with_seed(play.seed ^ 0x5eed), outcome }
+        Self { play, store, truths, desk, running, rng: Rng::with_seed(play.seed ^ 0x5eed), outcome }
     }
 
     /// Lets one operation after the other meet its fate, until nobody wants anything any more.
@@ -160,7 +178,7 @@ impl<'a> Performance<'a> {
         let mut desk = self.desk.lock().unwrap();
         desk.sort();
         let waiting = desk.waiting.len();
-        let chosen = self.rng.choice(0..waiting + self.late.len())?;
+        let chosen = self.rng.choice(0..waiting + desk.late.len())?;
         Some(match chosen.checked_sub(waiting) {
             None => Chosen::Waiting(desk.waiting.remove(chosen)),
             Some(at) => Chosen::Late(at),
@@ -169,56 +187,53 @@ impl<'a> Performance<'a> {
 
     /// Gives an operation its fate, unless whoever asked for it dies.
     fn decide(&mut self, waiting: Waiting) {
-        let Waiting { actor, operation, open, late } = waiting;
-        let writes = late.is_some();
+        let Waiting { actor, operation, open } = waiting;
         if self.rng.f64() < self.play.deaths {
             self.outcome.tell(|| format!("{actor} dies before {operation}"));
             self.outcome.count("died");
-            self.dies(actor, operation, late);
+            self.dies(actor, (operation, open));
             return;
         }
-        let fate = match (self.rng.f64() / self.play.faults, &late) {
-            (chance, _) if chance < 0.25 => Fate::Lost,
-            (chance, _) if chance < 0.5 => Fate::AnswerLost,
-            (chance, _) if chance < 0.75 => Fate::SentTwice,
-            (chance, Some(_)) if chance < 1.0 => Fate::Late,
-            _ => Fate::Go,
+        let writes = decorated::writes(&operation);
+        let (fate, counted) = match self.rng.f64() / self.play.faults {
+            chance if chance < 0.25 => (Fate::Lost, "lost"),
+            chance if chance < 0.5 => (Fate::AnswerLost, "answer lost"),
+            chance if chance < 0.75 => (Fate::SentTwice, "sent twice"),
+            chance if chance < 1.0 && writes => (Fate::Late, "late"),
+            _ => (Fate::Go, "operations"),
         };
-        self.outcome.tell(|| {
-            format!("{actor} {operation}{}", if fate == Fate::Go { String::new() } else { format!(": {fate:?}") })
+        self.outcome.tell(|| match fate {
+            Fate::Go => format!("{actor} {operation}"),
+            Fate::Lost | Fate::AnswerLost | Fate::SentTwice | Fate::Late => format!("{actor} {operation}: {fate:?}"),
         });
-        match fate {
-            Fate::Go => {}
-            Fate::Lost => self.outcome.count("lost"),
-            Fate::AnswerLost => self.outcome.count("answer lost"),
-            Fate::SentTwice => self.outcome.count("sent twice"),
-            Fate::Late => self.late.extend(late.map(|late| (actor, operation, late))),
-        }
+        self.outcome.count(counted);
         self.truths.let_pass(actor, writes);
         // Whoever waited may have turned to something else meanwhile.
         open.send(fate).ok();
     }
 
     /// Ends an actor. What it had sent may arrive all the same.
-    fn dies(&mut self, actor: usize, operation: String, late: Option<Late>) {
-        self.running[actor] = None;
-        let mut sent = vec![(operation, late)];
+    fn dies(&mut self, actor: usize, operation: (String, oneshot::Sender<Fate>)) {
         let mut desk = self.desk.lock().unwrap();
-        let (its, others) = desk.waiting.drain(..).partition(|waiting| waiting.actor == actor);
+        let (its, others): (Vec<_>, Vec<_>) = desk.waiting.drain(..).partition(|waiting| waiting.actor == actor);
         desk.waiting = others;
-        sent.extend(Vec::into_iter(its).map(|waiting: Waiting| (waiting.operation, waiting.late)));
-        for (operation, late) in sent {
-            if let Some(late) = late.filter(|_| self.rng.bool()) {
-                self.late.push((actor, operation, late));
+        drop(desk);
+        let sent = its.into_iter().map(|waiting| (waiting.operation, waiting.open)).chain([operation]);
+        for (operation, open) in sent {
+            if decorated::writes(&operation) && self.rng.bool() {
+                open.send(Fate::Late).ok();
             }
+        }
+        // It has what is late kept, and is gone before it does anything else.
+        if let Some(mut gone) = self.running[actor].take() {
+            drop(gone.as_mut().poll(&mut Context::from_waker(Waker::noop())));
         }
     }
 
     /// Does a write of which nobody thinks any more.
     async fn arrive(&mut self, chosen: usize) {
-        let (actor, operation, late) = self.late.remove(chosen);
+        let (actor, operation, late) = self.desk.lock().unwrap().late.remove(chosen);
         self.outcome.tell(|| format!("{actor} {operation} comes late"));
-        self.outcome.count("late");
         self.truths.let_pass(actor, true);
         late.await;
     }
