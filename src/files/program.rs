@@ -84,7 +84,7 @@ pub fn set_aside(path: &Path, aside: &Path) -> io::Result<()> {
 /// The system's; then what had the name still has it.
 pub fn place_program(path: &Path, text: &[u8]) -> io::Result<()> {
     let Temporary::Beside(mut file, target) = Temporary::new(Some(path), None)? else { return Ok(()) };
-    file.write_all(text)?;
+    file.as_file_mut().write_all(text)?;
     if let Some(permissions) = everybody() {
         file.as_file().set_permissions(permissions)?;
     }
