@@ -191,6 +191,8 @@ fn local(error: &std::io::Error) -> Verdict {
         advised(Kind::NotFound, "check the path: only -o makes a directory that is absent")
     } else if matches!(kind, System::AlreadyExists | System::NotADirectory | System::IsADirectory) {
         advised(Kind::Conflict, "something else stands there: name another place")
+    } else if kind == System::InvalidFilename {
+        advised(Kind::Other, "the disk keeps no such name: take a shorter one")
     } else {
         (Kind::Other, Outage::of_system(error).map(|outage| out(outage).to_owned()))
     }
@@ -241,7 +243,9 @@ fn config(error: &ConfigError) -> Verdict {
         | ConfigError::Directory { .. } => plain(Kind::Configuration),
         // Where the store is why, that is what there is to mend.
         ConfigError::RegistryUnreadable { source, .. } => {
-            source.downcast_ref().map_or_else(|| plain(Kind::Configuration), store)
+            let of_file = |error| (Kind::Configuration, local(error).1);
+            let file = source.downcast_ref::<std::io::Error>().map(of_file);
+            source.downcast_ref().map(store).or(file).unwrap_or_else(|| plain(Kind::Configuration))
         }
         ConfigError::ShelfHidden { .. } => advised(
             Kind::AccessDenied,

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Digest, Hasher, Mode};
 use crate::store::Progress;
 
-pub use program::{Standing, is_program, is_same, path_of, place_program, remove, rename, set_aside, standing};
+pub use program::{
+    Standing, is_program, is_same, is_taken, path_of, place_program, remove, rename, set_aside, standing,
+};
 pub use scratch::Scratch;
 pub use swap::swap;
 pub use temporary::{Temporary, temporary_directory};
@@ -196,7 +198,11 @@ pub fn occupant(target: &Path) -> io::Result<Occupant> {
 /// # Errors
 /// The system's.
 pub fn make_directory(path: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(path)
+    match std::fs::create_dir_all(path) {
+        // What could not be looked at a moment ago, or was made by another, is there.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// Removes a directory with all that lies in it, and those that are then empty above it, up to and with `top`.

@@ -46,7 +46,7 @@ pub(super) fn send(upload: &Upload, mut sink: impl FnMut(&[u8]) -> Result<(), St
 }
 
 /// Opens a regular file; none where something else has its name. What becomes a FIFO at this moment is not waited for either.
-fn open(path: &Path) -> io::Result<Option<File>> {
+pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
     if !std::fs::metadata(path)?.is_file() {
         return Ok(None);
     }
