@@ -87,6 +87,9 @@ pub enum ArrivalError {
         /// What the system said.
         source: io::Error,
     },
+    /// The bytes are right, and standard output does not take them.
+    #[error("standard output cannot be written")]
+    Output(#[source] io::Error),
     /// The store does not do what it was asked.
     #[error("{what} could not be fetched")]
     Store {
@@ -140,14 +143,15 @@ impl Arrival<'_> {
         let Some((object, body)) = self.store.open(&self.key, None).await.map_err(store)? else {
             return Err(ArrivalError::Gone { what: self.what.clone() });
         };
-        let place = target.map_or_else(|| PathBuf::from("-"), Path::to_owned);
+        let place = target.map_or_else(files::temporary_directory, Path::to_owned);
         let failed = |source| ArrivalError::Target { path: place.clone(), source };
         let temporary = Temporary::new(target, self.mode.or(object.attributes.mode)).map_err(failed)?;
 
         let transfer = Transfer::Download;
         self.observer.observe(&Event::Started { transfer, size: object.size });
         let to = temporary.writer().map_err(failed)?;
-        let received = transfer::receive(body, to, transfer::told(self.observer, transfer)).await;
+        let url = self.store.url(&self.key);
+        let received = transfer::receive(url, body, to, transfer::told(self.observer, transfer)).await;
         self.observer.observe(&Event::Finished { transfer });
         let (size, sha256) = received.map_err(|error| match error {
             ReceiveError::Store(source) => store(source),
@@ -162,7 +166,8 @@ impl Arrival<'_> {
         self.hold(expected.is_none_or(|expected| expected == sha256), digest(sha256), || {
             expected.map(digest).unwrap_or_default()
         })?;
-        files::blocking(move || temporary.keep()).await.map_err(failed)?;
+        let kept = files::blocking(move || temporary.keep()).await;
+        kept.map_err(|source| if target.is_some() { failed(source) } else { ArrivalError::Output(source) })?;
         Ok(Arrived { size, sha256, verified: expected.is_some() })
     }
 

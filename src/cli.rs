@@ -22,6 +22,7 @@ mod stub;
 mod versions;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Color, Config, Environment, Flags, Manner};
 use crate::detach;
-use crate::failure::{EndedError, Failure, Kind, OutputClosed};
+use crate::failure::{EndedError, Failure, Kind, OutputClosed, OutputError};
 use crate::report::{Report, Verbosity};
 use crate::store::s3;
 use crate::words;
@@ -136,13 +137,19 @@ pub fn run() -> ExitCode {
     let kind = match Arguments::try_parse_from(&arguments) {
         Ok(Arguments { global, command }) => start(global, command, environment),
         Err(error) if error.use_stderr() => refuse(error, &arguments, &environment),
-        Err(answer) => {
-            // The help or the version: whoever closes the pipe has read enough.
-            drop(answer.print());
-            Kind::Done
-        }
+        Err(answer) => explain(&answer),
     };
     ExitCode::from(kind.code())
+}
+
+/// Prints the help or the version. Whoever closes the pipe has read enough.
+fn explain(answer: &clap::Error) -> Kind {
+    match answer.print().and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            tell(&Failure::all_of(&OutputError(error).into()), false, &Report::new(Verbosity::Normal))
+        }
+        Ok(()) | Err(_) => Kind::Done,
+    }
 }
 
 /// Returns the whole command line, for documentation and completions.
@@ -207,6 +214,7 @@ fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
     // Whoever interrupts git while a hook runs means git, which has done its work.
     let heeds_signals = !command.is_hook();
     let result = runtime.block_on(async {
+        outlive_limits();
         let result = tokio::select! {
             result = dispatch(session, command) => result,
             ended = ended(), if heeds_signals => Err(ended.into()),
@@ -254,6 +262,16 @@ async fn ended() -> EndedError {
         () = terminated() => EndedError::Terminated,
     }
 }
+
+/// Has a file that grows beyond what a limit of the shell allows be an error like another, instead of the end of the process.
+#[cfg(unix)]
+fn outlive_limits() {
+    let beyond = tokio::signal::unix::SignalKind::from_raw(nix::libc::SIGXFSZ);
+    drop(tokio::signal::unix::signal(beyond));
+}
+
+#[cfg(not(unix))]
+fn outlive_limits() {}
 
 #[cfg(unix)]
 async fn terminated() {

@@ -19,6 +19,7 @@ use crate::files::MeasureError;
 use crate::git::GitError;
 use crate::metafile::MetafileError;
 use crate::publish::{Conflict, PublishError, Refusal};
+use crate::reason::Outage;
 use crate::resolve::{Objection, ResolveError};
 use crate::show::ShowError;
 use crate::stub::StubError;
@@ -34,7 +35,7 @@ use registry::{edit, registry, share};
 use release::{download, stage};
 use setup::{answer, parameter_name, setup};
 use shelf::shelf;
-use store::store;
+use store::{out, store};
 
 /// Holds one failure as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +95,11 @@ pub enum EndedError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("standard output is closed")]
 pub struct OutputClosed;
+
+/// Says that standard output does not take the answer.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output cannot be written")]
+pub struct OutputError(#[source] pub std::io::Error);
 
 type Verdict = (Kind, Option<String>);
 
@@ -159,6 +165,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, |failed: &ChecksFailed| plain(failed.kind)))
         .or_else(|| of(error, late))
         .or_else(|| of(error, |error: &std::io::Error| local(error)))
+        .or_else(|| of(error, |OutputError(source)| local(source)))
         .or_else(|| of(error, missed))
         .or_else(|| of(error, setup))
         .or_else(|| of(error, answer))
@@ -184,8 +191,10 @@ fn local(error: &std::io::Error) -> Verdict {
         advised(Kind::NotFound, "check the path: only -o makes a directory that is absent")
     } else if matches!(kind, System::AlreadyExists | System::NotADirectory | System::IsADirectory) {
         advised(Kind::Conflict, "something else stands there: name another place")
+    } else if kind == System::InvalidFilename {
+        advised(Kind::Other, "the disk keeps no such name: take a shorter one")
     } else {
-        plain(Kind::Other)
+        (Kind::Other, Outage::of_system(error).map(|outage| out(outage).to_owned()))
     }
 }
 
@@ -234,7 +243,9 @@ fn config(error: &ConfigError) -> Verdict {
         | ConfigError::Directory { .. } => plain(Kind::Configuration),
         // Where the store is why, that is what there is to mend.
         ConfigError::RegistryUnreadable { source, .. } => {
-            source.downcast_ref().map_or_else(|| plain(Kind::Configuration), store)
+            let of_file = |error| (Kind::Configuration, local(error).1);
+            let file = source.downcast_ref::<std::io::Error>().map(of_file);
+            source.downcast_ref().map(store).or(file).unwrap_or_else(|| plain(Kind::Configuration))
         }
         ConfigError::ShelfHidden { .. } => advised(
             Kind::AccessDenied,

@@ -180,6 +180,7 @@ impl Fetching<'_> {
                 | ArrivalError::Occupied(_)
                 | ArrivalError::NoDirectory(_)
                 | ArrivalError::Target { .. }
+                | ArrivalError::Output(_)
                 | ArrivalError::Store { .. }) => other.into(),
             })?;
         if !verified {

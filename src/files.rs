@@ -3,17 +3,21 @@
 mod program;
 mod scratch;
 mod swap;
+mod temporary;
 
-use std::fs::{File, Metadata, Permissions};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::artifact::{Digest, Hasher, Mode};
 use crate::store::Progress;
 
-pub use program::{Standing, is_program, is_same, path_of, place_program, remove, rename, set_aside, standing};
+pub use program::{
+    Standing, is_program, is_same, is_taken, path_of, place_program, remove, rename, set_aside, standing,
+};
 pub use scratch::Scratch;
 pub use swap::swap;
+pub use temporary::{Temporary, temporary_directory};
 
 /// How many bytes are read from a file at a time.
 const PIECE: usize = 1 << 20;
@@ -76,8 +80,18 @@ pub fn inspect(path: &Path) -> Result<Metadata, MeasureError> {
 
 fn measure_now(path: &Path, progress: &Progress) -> Result<Measured, MeasureError> {
     let told = |error| unreadable(path, error);
+    let changed = || MeasureError::Changed(path.to_owned());
     let before = inspect(path)?;
-    let mut file = File::open(path).map_err(told)?;
+    // What was there a moment ago, and as a file, changed.
+    let again = |error: MeasureError| match error {
+        MeasureError::Unreadable { .. } => error,
+        MeasureError::Missing(_) | MeasureError::Directory(_) | MeasureError::NotAFile(_) => changed(),
+        MeasureError::Changed(_) => changed(),
+    };
+    let mut file = open_at_once(path).map_err(told).map_err(again)?;
+    if !same(&before, &file.metadata().map_err(told)?) {
+        return Err(changed());
+    }
     let mut hasher = Hasher::default();
     let mut size = 0;
     let mut piece = vec![0; PIECE];
@@ -91,11 +105,19 @@ fn measure_now(path: &Path, progress: &Progress) -> Result<Measured, MeasureErro
         progress(length(bytes));
     }
     let opened = file.metadata().map_err(told)?;
-    let after = inspect(path)?;
+    let after = inspect(path).map_err(again)?;
     if !same(&before, &after) || !same(&before, &opened) || size != before.len() {
-        return Err(MeasureError::Changed(path.to_owned()));
+        return Err(changed());
     }
     Ok(Measured { size, sha256: hasher.finish(), mode: mode(&before) })
+}
+
+/// Opens a file, and waits for nobody where it became a FIFO a moment ago.
+fn open_at_once(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::libc::O_NONBLOCK);
+    options.read(true).open(path)
 }
 
 fn unreadable(path: &Path, source: io::Error) -> MeasureError {
@@ -137,7 +159,7 @@ fn mode(_: &Metadata) -> Option<Mode> {
 pub async fn digest_of_file(path: PathBuf) -> io::Result<Digest> {
     blocking(move || {
         let mut file = File::open(path)?;
-        drain(&mut file, u64::MAX, &mut io::sink(), &|_| ()).map(|(_, digest)| digest)
+        Ok(drain(&mut file, u64::MAX, &mut io::sink(), &|_| ()).map(|(_, digest)| digest)?)
     })
     .await
 }
@@ -176,7 +198,11 @@ pub fn occupant(target: &Path) -> io::Result<Occupant> {
 /// # Errors
 /// The system's.
 pub fn make_directory(path: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(path)
+    match std::fs::create_dir_all(path) {
+        // What could not be looked at a moment ago, or was made by another, is there.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// Removes a directory with all that lies in it, and those that are then empty above it, up to and with `top`.
@@ -194,12 +220,15 @@ pub fn remove_tree(path: &Path, top: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a new file, never over an existing one.
+/// Writes a new file, whole or not at all, never over an existing one.
 ///
 /// # Errors
 /// The system's: [`io::ErrorKind::AlreadyExists`] where there is one.
 pub fn create_new(path: &Path, text: &str) -> io::Result<()> {
-    File::create_new(path)?.write_all(text.as_bytes())
+    let Temporary::Beside(mut file, target) = Temporary::new(Some(path), None)? else { return Ok(()) };
+    file.as_file_mut().write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(target).map(drop).map_err(|error| error.error)
 }
 
 /// Reads a regular file whole; none where there is nothing.
@@ -215,93 +244,46 @@ pub fn read_whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Holds bytes that are not verified yet. Dropped, it leaves nothing.
-#[derive(Debug)]
-pub enum Temporary {
-    /// Beside the target, on its file system, with the mode that it will have.
-    Beside(tempfile::NamedTempFile, PathBuf),
-    /// On the way to standard output.
-    Nameless(File),
+/// Says at which end bytes did not move on.
+#[derive(Debug, thiserror::Error)]
+pub enum DrainError {
+    /// Where they come from.
+    #[error(transparent)]
+    Read(io::Error),
+    /// Where they go to.
+    #[error(transparent)]
+    Write(io::Error),
 }
 
-impl Temporary {
-    /// Makes a place for bytes that are to be the file `target` with this mode, or to go to standard output.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn new(target: Option<&Path>, mode: Option<Mode>) -> io::Result<Self> {
-        let Some(target) = target else {
-            return Ok(Self::Nameless(tempfile::tempfile()?));
-        };
-        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".metalogic-");
-        // The system takes the umask off, as it does for any new file.
-        let permissions = permissions(mode.map_or(0o666, Mode::bits));
-        if let Some(permissions) = permissions {
-            builder.permissions(permissions);
-        }
-        Ok(Self::Beside(builder.tempfile_in(parent)?, target.to_owned()))
-    }
-
-    /// Returns what takes the bytes.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn writer(&self) -> io::Result<File> {
-        match self {
-            Self::Beside(file, _) => file.as_file().try_clone(),
-            Self::Nameless(file) => file.try_clone(),
+impl From<DrainError> for io::Error {
+    fn from(error: DrainError) -> Self {
+        match error {
+            DrainError::Read(error) | DrainError::Write(error) => error,
         }
     }
-
-    /// Gives the bytes the target's name, in one step, or sends them to standard output.
-    ///
-    /// # Errors
-    /// The system's; then nothing has the target's name that had not before.
-    pub fn keep(self) -> io::Result<()> {
-        match self {
-            Self::Beside(file, target) => file.persist(target).map(|_| ()).map_err(|error| error.error),
-            Self::Nameless(mut file) => {
-                file.rewind()?;
-                let mut out = io::stdout().lock();
-                match io::copy(&mut file, &mut out).and_then(|_| out.flush()) {
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                    done => done,
-                }
-            }
-        }
-    }
-}
-
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere there are no such permissions")]
-fn permissions(bits: u32) -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Some(Permissions::from_mode(bits))
-}
-
-#[cfg(not(unix))]
-fn permissions(_: u32) -> Option<Permissions> {
-    None
 }
 
 /// Moves up to `most` bytes of a file to where they are wanted, and hashes them on the way.
 ///
 /// # Errors
-/// The system's.
-pub fn drain(from: &mut File, most: u64, to: &mut dyn Write, progress: &dyn Fn(u64)) -> io::Result<(u64, Digest)> {
+/// [`DrainError`].
+pub fn drain(
+    from: &mut File,
+    most: u64,
+    to: &mut dyn Write,
+    progress: &dyn Fn(u64),
+) -> Result<(u64, Digest), DrainError> {
     let mut from = from.take(most);
     let mut piece = vec![0; PIECE];
     let mut hasher = Hasher::default();
     let mut size = 0;
     loop {
-        let bytes = read_some(&mut from, &mut piece)?;
+        let bytes = read_some(&mut from, &mut piece).map_err(DrainError::Read)?;
         if bytes.is_empty() {
             return Ok((size, hasher.finish()));
         }
         hasher.update(bytes);
-        to.write_all(bytes)?;
+        to.write_all(bytes).map_err(DrainError::Write)?;
         size += length(bytes);
         progress(length(bytes));
     }

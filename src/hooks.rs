@@ -144,7 +144,7 @@ impl Site {
     /// Says whether git was told to look where no hooks can be, as `/dev/null` is, so that it runs none.
     #[must_use]
     pub fn is_off(&self) -> bool {
-        self.directory.exists() && !self.directory.is_dir()
+        self.directory.metadata().is_ok_and(|found| !found.is_dir())
     }
 
     /// Looks at where each hook belongs that belongs there.
@@ -168,7 +168,11 @@ impl Seat {
     fn at(hook: Hook, directory: &Path, sourced: bool) -> Result<Self, HooksError> {
         let path = directory.join(hook.name());
         let (found, legacy) = (look(&path)?, Own::at(&legacy(&path))?);
-        let kept = Some(aside(&path)).filter(|kept| kept.exists() || kept.is_symlink());
+        let kept = aside(&path);
+        // What cannot be looked at may be what has to run again.
+        let is_there =
+            files::is_taken(&kept).map_err(|source| HooksError::File { path: kept.clone(), what: "read", source });
+        let kept = is_there?.then_some(kept);
         let own = Own::of(&found);
         let state = match (&found, &own, &legacy) {
             (_, Some(own), _) if own.is_current(hook) => State::Installed,

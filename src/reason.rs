@@ -1,5 +1,7 @@
 //! Why a service refuses, does not answer or cannot be asked: one reason for each thing that someone can do about it.
 
+use std::io;
+
 /// Names what is asked, as messages do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -85,15 +87,53 @@ pub enum Outage {
     Unreachable,
     /// There is no way to the proxy before it.
     Proxy,
+    /// Its disk is full, or keeps no file of that size.
+    Full,
+    /// Its disk fails.
+    Failing,
+    /// Too many files are open at once.
+    Crowded,
 }
 
 impl Outage {
+    /// Returns what is wrong with a disk, as far as the system says something that may pass.
+    #[must_use]
+    pub fn of_system(error: &io::Error) -> Option<Self> {
+        use io::ErrorKind as System;
+        match error.kind() {
+            System::StorageFull | System::QuotaExceeded | System::FileTooLarge => Some(Self::Full),
+            System::HostUnreachable | System::NetworkDown | System::NetworkUnreachable | System::TimedOut => {
+                Some(Self::Plain)
+            }
+            System::Interrupted | System::ResourceBusy | System::StaleNetworkFileHandle => Some(Self::Plain),
+            _ => error.raw_os_error().and_then(Self::of_number),
+        }
+    }
+
+    /// Judges what the standard library has no name for.
+    #[cfg(unix)]
+    fn of_number(number: i32) -> Option<Self> {
+        match number {
+            nix::libc::EIO => Some(Self::Failing),
+            nix::libc::EMFILE | nix::libc::ENFILE => Some(Self::Crowded),
+            _ => None,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of_number(_: i32) -> Option<Self> {
+        None
+    }
+
     pub(crate) fn of(self, what: &str, service: Service) -> String {
         match self {
             Self::Plain | Self::Unreachable => format!("{what} cannot be reached"),
             Self::Throttled => format!("{what} cannot be had now: {} is asked too often", service.name()),
             Self::Stalled => format!("{what} is waited for in vain"),
             Self::Proxy => format!("{what} cannot be reached by the proxy"),
+            Self::Full => format!("{} has no room for {what}", service.name()),
+            Self::Failing => format!("{what} cannot be had: the disk fails"),
+            Self::Crowded => format!("{what} cannot be had: too many files are open"),
         }
     }
 }

@@ -282,3 +282,18 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
+
+impl StoreError {
+    /// Returns what the system said of an object in a local file as what a caller can do about it.
+    #[must_use]
+    pub fn of_system(key: String, error: std::io::Error) -> Self {
+        use std::io::ErrorKind as System;
+        if matches!(error.kind(), System::PermissionDenied | System::ReadOnlyFilesystem) {
+            return Self::AccessDenied { key, denial: Denial::Plain, source: error.into() };
+        }
+        match Outage::of_system(&error) {
+            Some(outage) => Self::Unavailable { key, outage, source: error.into() },
+            None => Self::Other { key, source: error.into() },
+        }
+    }
+}

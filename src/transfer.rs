@@ -8,7 +8,7 @@ use futures::StreamExt;
 
 use crate::artifact::{Digest, Hasher, Mode};
 use crate::event::{Event, Observer, Transfer};
-use crate::files::{self, MeasureError, Measured, blocking};
+use crate::files::{self, DrainError, MeasureError, Measured, blocking};
 use crate::store::{Body, Key, Progress, Store, StoreError};
 
 /// Says why an object's bytes did not arrive.
@@ -17,16 +17,17 @@ pub enum ReceiveError {
     /// The store broke off.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The local file, or the file that the store reads, failed.
+    /// The local file that they go to failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Moves an object's bytes to where they are wanted; returns their number and digest.
+/// Moves an object's bytes from `place`, as messages call it, to where they are wanted; returns their number and digest.
 ///
 /// # Errors
 /// [`ReceiveError`]; what was written by then is the caller's to throw away.
 pub async fn receive<W: Write + Send + 'static>(
+    place: String,
     body: Body,
     mut to: W,
     progress: Progress,
@@ -35,7 +36,10 @@ pub async fn receive<W: Write + Send + 'static>(
     match body {
         Body::File(mut file, bytes) => {
             let move_all = move || files::drain(&mut file, bytes, &mut to, &*progress);
-            Ok(blocking(move_all).await?)
+            blocking(move_all).await.map_err(|error| match error {
+                DrainError::Read(source) => ReceiveError::Store(StoreError::of_system(place, source)),
+                DrainError::Write(source) => ReceiveError::Io(source),
+            })
         }
         Body::Stream(mut pieces) => {
             let mut size = 0;
@@ -65,7 +69,7 @@ pub async fn digest(store: &dyn Store, key: &Key) -> Result<Option<(Digest, Opti
         return Ok(Some((recorded, mode)));
     }
     let Some((_, body)) = store.open(key, None).await? else { return Ok(None) };
-    let (_, digest) = receive(body, io::sink(), Arc::new(|_| ())).await?;
+    let (_, digest) = receive(store.url(key), body, io::sink(), Arc::new(|_| ())).await?;
     Ok(Some((digest, mode)))
 }
 

@@ -15,7 +15,7 @@ use crate::arrival::Destination;
 use crate::catalog::Catalog;
 use crate::config::{Config, ConfigError, StorePlace};
 use crate::event::Observer;
-use crate::failure::{Failure, Kind, OutputClosed, Several, UsageError};
+use crate::failure::{Failure, Kind, OutputClosed, OutputError, Several, UsageError};
 use crate::location::Location;
 use crate::metalogic::{Keep, Vocabulary};
 use crate::report::Report;
@@ -250,7 +250,7 @@ impl Session {
 fn write(out: &mut impl std::io::Write, bytes: &[u8]) -> anyhow::Result<()> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
-        done => Ok(done?),
+        done => Ok(done.map_err(OutputError)?),
     }
 }
 

@@ -71,7 +71,8 @@ impl Config {
     #[must_use]
     pub fn is_there(&self, place: &StorePlace) -> bool {
         match &place.location {
-            Location::Local(directory) => directory.exists(),
+            // What may not be looked at may be there.
+            Location::Local(directory) => directory.try_exists().unwrap_or(true),
             Location::S3 { .. } => true,
         }
     }
@@ -105,7 +106,7 @@ impl Config {
     /// [`ConfigError::NotADirectory`].
     pub fn open(&self, location: &Location, terms: &Terms) -> Result<Arc<dyn Store>, ConfigError> {
         Ok(match location {
-            Location::Local(directory) if directory.exists() && !directory.is_dir() => {
+            Location::Local(directory) if directory.metadata().is_ok_and(|found| !found.is_dir()) => {
                 return Err(ConfigError::NotADirectory(directory.clone()));
             }
             Location::Local(directory) => Arc::new(DirectoryStore::with_patience(directory, self.limits.timeout)),

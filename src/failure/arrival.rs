@@ -31,7 +31,7 @@ pub(super) fn arrival(error: &ArrivalError) -> Verdict {
         ArrivalError::Occupied(_) => {
             advised(Kind::Conflict, "name another target with -o or --as (`--as -` is standard output)")
         }
-        ArrivalError::Target { source, .. } => local(source),
+        ArrivalError::Target { source, .. } | ArrivalError::Output(source) => local(source),
         ArrivalError::Store { source, .. } => store(source),
     }
 }

@@ -40,7 +40,7 @@ fn out(outage: Outage) -> &'static str {
         Outage::Unreachable => {
             "check the network, and AWS_ENDPOINT_URL_SSM or AWS_ENDPOINT_URL: they say where the Parameter Store is asked"
         }
-        Outage::Stalled | Outage::Proxy => super::store::out(outage),
+        Outage::Stalled | Outage::Proxy | Outage::Full | Outage::Failing | Outage::Crowded => super::store::out(outage),
     }
 }
 

@@ -52,6 +52,9 @@ pub(super) fn out(outage: Outage) -> &'static str {
             "check the network, and AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or AWS_REGION: they say where the store is asked"
         }
         Outage::Proxy => "HTTPS_PROXY or HTTP_PROXY names it; NO_PROXY names hosts that need none",
+        Outage::Full => "make room there, or have the quota or limit raised, and run it again: nothing is lost",
+        Outage::Failing => "the system's log says more of that disk: run it again when it is sound",
+        Outage::Crowded => "raise the limit (`ulimit -n`), or ask less at once with a lower --jobs: nothing is lost",
     }
 }
 

@@ -64,6 +64,18 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
+/// Says whether anything stands at a path, were it a link that leads nowhere.
+///
+/// # Errors
+/// The system's.
+pub fn is_taken(path: &Path) -> io::Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Gives what stands at a path a second name, which is free, and the first one too until something else takes that.
 ///
 /// Where the file system has no hard links the first name is free in between.
@@ -84,7 +96,7 @@ pub fn set_aside(path: &Path, aside: &Path) -> io::Result<()> {
 /// The system's; then what had the name still has it.
 pub fn place_program(path: &Path, text: &[u8]) -> io::Result<()> {
     let Temporary::Beside(mut file, target) = Temporary::new(Some(path), None)? else { return Ok(()) };
-    file.write_all(text)?;
+    file.as_file_mut().write_all(text)?;
     if let Some(permissions) = everybody() {
         file.as_file().set_permissions(permissions)?;
     }

@@ -29,12 +29,13 @@ pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], pa
             return Ok(false);
         }
     }
-    let digest = old.as_mut().map(|old| drain(old, u64::MAX, &mut io::sink(), &|_| ())).transpose()?;
+    let digest = old.as_mut().map(|old| drain(old, u64::MAX, &mut io::sink(), &|_| ())).transpose();
+    let digest = digest.map_err(io::Error::from)?;
     if !holds(digest.map(|(_, digest)| digest)) {
         return Ok(false);
     }
     let Temporary::Beside(mut new, target) = Temporary::new(Some(&target), None)? else { return Ok(false) };
-    new.write_all(text)?;
+    new.as_file_mut().write_all(text)?;
     if let Some(old) = &old {
         new.as_file().set_permissions(old.metadata()?.permissions())?;
     }

@@ -65,27 +65,29 @@ impl Store for DirectoryStore {
 
     async fn list(&self, commit: Commit) -> Result<Listing, StoreError> {
         let site = Arc::clone(&self.site);
-        task::run(commit.address(), move |task| read::list(task, &site.address(commit))).await
+        let address = site.address(commit);
+        task::run(commit.address(), address.clone(), move |task| read::list(task, &address)).await
     }
 
     async fn keys(&self, prefix: &Prefix) -> Result<Vec<String>, StoreError> {
         let (site, prefix) = (Arc::clone(&self.site), prefix.to_string());
-        task::run(prefix.clone(), move |task| read::keys(task, site.root(), &prefix)).await
+        let place = site.root().join(&prefix);
+        task::run(prefix.clone(), place, move |task| read::keys(task, site.root(), &prefix)).await
     }
 
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
         let path = self.site.path(key);
-        task::run(key.to_string(), move |task| read::get(task, &path, largest)).await
+        task::run(key.to_string(), path.clone(), move |task| read::get(task, &path, largest)).await
     }
 
     async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
         let path = self.site.path(key);
-        task::run(key.to_string(), move |task| read::open(task, &path, range)).await
+        task::run(key.to_string(), path.clone(), move |task| read::open(task, &path, range)).await
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Object>, StoreError> {
         let path = self.site.path(key);
-        task::run(key.to_string(), move |task| read::head(task, &path)).await
+        task::run(key.to_string(), path.clone(), move |task| read::head(task, &path)).await
     }
 
     async fn put(
@@ -96,13 +98,14 @@ impl Store for DirectoryStore {
         condition: &Condition,
     ) -> Result<Tag, StoreError> {
         let (site, key, condition) = (Arc::clone(&self.site), key.clone(), condition.clone());
-        let what = key.to_string();
-        task::run(what, move |task| write::put(task, &site, &key, &content, attributes, &condition)).await
+        let (what, path) = (key.to_string(), site.path(&key));
+        task::run(what, path, move |task| write::put(task, &site, &key, &content, attributes, &condition)).await
     }
 
     async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
         let (site, from, to) = (Arc::clone(&self.site), from.clone(), to.clone());
-        task::run(to.to_string(), move |task| write::copy(task, &site, &from, &to)).await
+        let path = site.path(&to);
+        task::run(to.to_string(), path, move |task| write::copy(task, &site, &from, &to)).await
     }
 
     async fn source(&self, _: &Key) -> Result<Option<Source>, StoreError> {
@@ -115,7 +118,8 @@ impl Store for DirectoryStore {
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         let (site, key) = (Arc::clone(&self.site), key.clone());
-        task::run(key.to_string(), move |task| write::delete(task, &site, &key)).await
+        let path = site.path(&key);
+        task::run(key.to_string(), path, move |task| write::delete(task, &site, &key)).await
     }
 
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {

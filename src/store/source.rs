@@ -1,7 +1,8 @@
 //! A local file on its way into a store.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
+use std::path::Path;
 
 use super::{StoreError, Upload};
 use crate::artifact::Hasher;
@@ -15,7 +16,13 @@ pub(super) const PIECE: usize = 1 << 20;
 pub(super) fn send(upload: &Upload, mut sink: impl FnMut(&[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
     let unreadable = |source| StoreError::Source { path: upload.path.clone(), source };
     let changed = || StoreError::SourceChanged { path: upload.path.clone() };
-    let mut file = open(upload).map_err(unreadable)?;
+    let mut file = match open(&upload.path) {
+        Ok(Some(file)) => file,
+        // It was a file when it was hashed.
+        Ok(None) => return Err(changed()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(changed()),
+        Err(error) => return Err(unreadable(error)),
+    };
     let mut hasher = Hasher::default();
     let mut left = upload.size;
     let mut buffer = vec![0; PIECE];
@@ -38,10 +45,14 @@ pub(super) fn send(upload: &Upload, mut sink: impl FnMut(&[u8]) -> Result<(), St
     if left == 0 && hasher.finish() == upload.sha256 { Ok(()) } else { Err(changed()) }
 }
 
-/// Opens the file, which must be a regular one: to open a FIFO would wait for a writer.
-fn open(upload: &Upload) -> io::Result<File> {
-    if !std::fs::metadata(&upload.path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+/// Opens a regular file; none where something else has its name. What becomes a FIFO at this moment is not waited for either.
+pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
     }
-    File::open(&upload.path)
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::libc::O_NONBLOCK);
+    let file = options.read(true).open(path)?;
+    Ok(file.metadata()?.is_file().then_some(file))
 }

@@ -75,7 +75,7 @@ conformance! {
         a_file_is_put_in_pieces_and_told_in_full
         a_file_without_bytes_is_an_object_too
         a_file_that_changed_since_it_was_hashed_puts_nothing
-        a_file_that_cannot_be_read_is_the_sources_fault
+        a_file_that_is_gone_or_no_file_any_more_has_changed
         what_is_too_large_tells_a_tag_to_replace_it_with
         a_copy_keeps_bytes_and_attributes
         a_copy_never_overwrites
@@ -307,12 +307,12 @@ async fn a_file_that_changed_since_it_was_hashed_puts_nothing(store: &Subject) {
     assert_eq!(get(store, &key).await, Some((b"stands".to_vec(), tag)));
 }
 
-async fn a_file_that_cannot_be_read_is_the_sources_fault(store: &Subject) {
+async fn a_file_that_is_gone_or_no_file_any_more_has_changed(store: &Subject) {
     let directory = tempfile::tempdir().unwrap();
     for path in [directory.path().to_owned(), directory.path().join("absent")] {
         let upload = Upload { path: path.clone(), size: 0, sha256: Digest::of(b""), progress: Arc::new(|_| {}) };
         let put = store.put(&Key::registry(), Content::File(upload), Attributes::default(), &Condition::None).await;
-        assert!(matches!(put.unwrap_err(), StoreError::Source { path: told, .. } if told == path));
+        assert!(matches!(put.unwrap_err(), StoreError::SourceChanged { path: told } if told == path));
     }
     assert_eq!(get(store, &Key::registry()).await, None);
 }

@@ -292,7 +292,7 @@ async fn directories_and_special_files_are_no_objects() {
         let file = TempFile::with(b"");
         let upload = Upload { path: directory.path().join("source"), ..file.upload() };
         let put = store.put(&artifact(3, "x"), Content::File(upload), file.attributes(), &Condition::Absent).await;
-        assert!(matches!(put, Err(StoreError::Source { .. })));
+        assert!(matches!(put, Err(StoreError::SourceChanged { .. })));
     };
     let ended = tokio::time::timeout(Duration::from_secs(20), laws).await;
     // Whoever waits for a writer gets one, so that this fails and does not hang.

@@ -21,6 +21,8 @@ mod conformance;
 mod decorated;
 #[cfg(unix)]
 mod directory;
+#[cfg(unix)]
+mod disk;
 mod doctor;
 mod editing;
 mod explorer;

@@ -20,9 +20,21 @@ impl Sandbox {
         Self { directory: tempfile::Builder::new().prefix("metalogic-test-").tempdir().unwrap() }
     }
 
+    /// Makes one whose files are in memory, where this machine has such a place: they need not last.
+    pub fn fleeting() -> Self {
+        let builder = || tempfile::Builder::new().prefix("metalogic-test-").to_owned();
+        let directory = builder().tempdir_in("/dev/shm").or_else(|_| builder().tempdir()).unwrap();
+        Self { directory }
+    }
+
     /// Makes a repository `repo` whose registry has two artifacts, and one commit.
     pub fn with_repository() -> Self {
-        let sandbox = Self::new();
+        Self::new().having_repository()
+    }
+
+    /// Makes a repository in this one.
+    pub fn having_repository(self) -> Self {
+        let sandbox = self;
         sandbox.git(".", &["init", "--quiet", "--initial-branch=main", "repo"]);
         let registry = "[projects.app]\nartifacts = [\"app.zip\", { name = \"docs.tar.gz\", description = \"the manual\" }]\n\
                         retired = [\"old.zip\"]\n";

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::super::source::PIECE;
+use super::super::source::{self, PIECE};
 use super::super::{Attributes, Body, Object, StoreError, Tag, is_near};
 use super::system;
 use super::task::Task;
@@ -136,16 +136,12 @@ pub(super) fn tag(digest: Digest) -> Tag {
 
 /// Opens the file of an object. A directory is no object, nor is a special file: to open a FIFO would wait for a writer.
 pub(super) fn find(path: &Path) -> io::Result<Option<(File, Metadata)>> {
-    let metadata =
-        present(fs::metadata(path)).or_else(|error| if is_below_a_file(path) { Ok(None) } else { Err(error) });
-    if !metadata?.is_some_and(|metadata| metadata.is_file()) {
-        return Ok(None);
-    }
-    let Some(file) = present(File::open(path))? else {
+    let found = present(source::open(path)).or_else(|error| if is_below_a_file(path) { Ok(None) } else { Err(error) });
+    let Some(file) = found?.flatten() else {
         return Ok(None);
     };
     let metadata = file.metadata()?;
-    Ok(metadata.is_file().then_some((file, metadata)))
+    Ok(Some((file, metadata)))
 }
 
 /// Says whether somebody put a file where an object's address should be.

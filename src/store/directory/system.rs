@@ -1,6 +1,6 @@
 //! What differs between operating systems, and between their file systems.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -10,16 +10,15 @@ use crate::artifact::{Digest, Mode};
 #[cfg(unix)]
 const SHA256: &str = "user.metalogic.sha256";
 
-/// Gives new files the bits of any other file or program, less the umask: others may have to read them.
-#[cfg(unix)]
-pub(super) fn choose_permissions(builder: &mut tempfile::Builder<'_, '_>, executable: bool) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let bits = if executable { 0o777 } else { 0o666 };
-    builder.permissions(std::fs::Permissions::from_mode(bits));
+/// Makes a new file with the bits of any other file or program, less the umask: others may have to read it.
+pub(super) fn create(path: &Path, executable: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if executable { 0o777 } else { 0o666 });
+    #[cfg(not(unix))]
+    let _ = executable;
+    options.read(true).write(true).create_new(true).open(path)
 }
-
-#[cfg(not(unix))]
-pub(super) fn choose_permissions(_: &mut tempfile::Builder<'_, '_>, _: bool) {}
 
 /// Opens what is new to the group where the directory that it lies in is: people of several accounts may write to one store.
 #[cfg(unix)]

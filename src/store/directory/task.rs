@@ -2,31 +2,18 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::{Denial, Outage, StoreError};
-
-/// What the system says where whoever asks may not do this.
-const DENIED: [io::ErrorKind; 2] = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
-
-/// What the system says where it may do this another time.
-const UNAVAILABLE: [io::ErrorKind; 9] = [
-    io::ErrorKind::HostUnreachable,
-    io::ErrorKind::Interrupted,
-    io::ErrorKind::NetworkDown,
-    io::ErrorKind::NetworkUnreachable,
-    io::ErrorKind::QuotaExceeded,
-    io::ErrorKind::ResourceBusy,
-    io::ErrorKind::StaleNetworkFileHandle,
-    io::ErrorKind::StorageFull,
-    io::ErrorKind::TimedOut,
-];
+use super::super::StoreError;
 
 /// Knows what a piece of work is about, and whether anyone waits for it still.
 pub(super) struct Task {
     /// The key, or the address, for messages.
     what: String,
+    /// The file or directory that it is, for messages about the disk.
+    place: PathBuf,
     abandoned: Arc<AtomicBool>,
 }
 
@@ -41,16 +28,10 @@ impl Task {
 
     /// Returns what the system said as what a caller can do about it.
     pub(super) fn fault(&self, error: io::Error) -> StoreError {
-        let (kind, key) = (error.kind(), self.what.clone());
-        if kind == io::ErrorKind::NotFound {
-            StoreError::NotFound(key)
-        } else if DENIED.contains(&kind) {
-            StoreError::AccessDenied { key, denial: Denial::Plain, source: error.into() }
-        } else if UNAVAILABLE.contains(&kind) {
-            StoreError::Unavailable { key, outage: Outage::Plain, source: error.into() }
-        } else {
-            StoreError::Other { key, source: error.into() }
+        if error.kind() == io::ErrorKind::NotFound {
+            return StoreError::NotFound(self.what.clone());
         }
+        StoreError::of_system(self.place.display().to_string(), error)
     }
 
     /// Returns the refusal of a write whose condition does not hold.
@@ -77,10 +58,11 @@ impl Drop for Waiting {
 /// Does work on a thread that may block. To drop the future asks the work to end.
 pub(super) async fn run<T: Send + 'static>(
     what: String,
+    place: PathBuf,
     work: impl FnOnce(&Task) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let waiting = Waiting(Arc::default());
-    let task = Task { what: what.clone(), abandoned: Arc::clone(&waiting.0) };
+    let task = Task { what: what.clone(), place, abandoned: Arc::clone(&waiting.0) };
     match tokio::task::spawn_blocking(move || work(&task)).await {
         Ok(answer) => answer,
         Err(error) => Err(StoreError::Other { key: what, source: error.into() }),

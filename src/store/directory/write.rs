@@ -65,9 +65,9 @@ pub(super) fn delete(task: &Task, site: &Site, key: &Key) -> Result<(), StoreErr
 /// Makes an empty file on the store's file system, which goes away when it is dropped.
 fn draft(task: &Task, site: &Site, attributes: Attributes) -> Result<NamedTempFile, StoreError> {
     let executable = attributes.mode.is_some_and(|mode| Mode::of_file(mode.bits()).is_some());
-    let mut builder = tempfile::Builder::new();
-    system::choose_permissions(builder.prefix("put-"), executable);
-    site.temporary().and_then(|folder| builder.tempfile_in(folder)).map_err(|error| task.fault(error))
+    let make =
+        |folder| tempfile::Builder::new().prefix("put-").make_in(folder, |path| system::create(path, executable));
+    site.temporary().and_then(make).map_err(|error| task.fault(error))
 }
 
 fn fill(task: &Task, file: &mut File, content: &Content) -> Result<Digest, StoreError> {
@@ -111,7 +111,13 @@ fn settle(
         }
     };
     match settled {
-        Ok(_) => system::sync_directory(folder).map_err(|error| task.fault(error)),
+        Ok(_) => {
+            // An address that became a link meanwhile led the object elsewhere, where it is not to be.
+            if own_folder(task, site, &path).is_err() {
+                return Err(astray(task, &path, condition));
+            }
+            system::sync_directory(folder).map_err(|error| task.fault(error))
+        }
         Err(PersistError { error, .. }) if is_taken(&error, condition) => Err(task.precondition()),
         Err(PersistError { error, .. }) => Err(task.fault(error)),
     }
@@ -129,6 +135,14 @@ fn finish(file: &File, key: &Key, attributes: Attributes) -> io::Result<()> {
         Key::Metafile(_) | Key::Registry(_) | Key::Conditions => {}
     }
     file.sync_all()
+}
+
+/// Takes back what was put through a link, where it replaced nothing.
+fn astray(task: &Task, path: &Path, condition: &Condition) -> StoreError {
+    if *condition == Condition::Absent {
+        let _ = fs::remove_file(path);
+    }
+    task.fault(io::Error::other("its address became a symbolic link while it was written"))
 }
 
 fn is_taken(error: &io::Error, condition: &Condition) -> bool {

@@ -111,7 +111,7 @@ impl Stage<'_> {
             ReceiveError::Store(source) => source.into(),
             ReceiveError::Io(source) => local(source),
         };
-        let (size, sha256) = transfer::receive(body, to, Arc::new(|_| ())).await.map_err(failed)?;
+        let (size, sha256) = transfer::receive(from.url(key), body, to, Arc::new(|_| ())).await.map_err(failed)?;
         match self.staging.release.sha256 {
             Some(told) if told != sha256 => Err(changed(from, key, sha256, told)),
             _ => Ok((scratch, Measured { size, sha256, mode: self.staging.release.mode })),

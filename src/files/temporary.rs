@@ -1,0 +1,89 @@
+//! Bytes that have no name yet.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::artifact::Mode;
+
+/// Holds bytes that are not verified yet. Dropped, it leaves nothing.
+#[derive(Debug)]
+pub enum Temporary {
+    /// Beside the target, on its file system, with the mode that it will have.
+    Beside(tempfile::NamedTempFile, PathBuf),
+    /// On the way to standard output.
+    Nameless(File),
+}
+
+impl Temporary {
+    /// Makes a place for bytes that are to be the file `target` with this mode, or to go to standard output.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new(target: Option<&Path>, mode: Option<Mode>) -> io::Result<Self> {
+        let Some(target) = target else {
+            return Ok(Self::Nameless(tempfile::tempfile()?));
+        };
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // The system takes the umask off, as it does for any new file.
+        let bits = mode.map_or(0o666, Mode::bits);
+        let made = tempfile::Builder::new().prefix(".metalogic-").make_in(parent, |path| create(path, bits))?;
+        Ok(Self::Beside(made, target.to_owned()))
+    }
+
+    /// Returns what takes the bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn writer(&self) -> io::Result<File> {
+        match self {
+            Self::Beside(file, _) => file.as_file().try_clone(),
+            Self::Nameless(file) => file.try_clone(),
+        }
+    }
+
+    /// Gives the bytes the target's name, in one step, or sends them to standard output.
+    ///
+    /// # Errors
+    /// The system's; then nothing has the target's name that had not before.
+    pub fn keep(self) -> io::Result<()> {
+        match self {
+            Self::Beside(file, target) => {
+                // Some file systems tell only now that there was no room, and none keeps a name before its bytes then.
+                sync(file.as_file())?;
+                file.persist(target).map(|_| ()).map_err(|error| error.error)
+            }
+            Self::Nameless(mut file) => {
+                file.rewind()?;
+                let mut out = io::stdout().lock();
+                match io::copy(&mut file, &mut out).and_then(|_| out.flush()) {
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                    done => done,
+                }
+            }
+        }
+    }
+}
+
+fn create(path: &Path, bits: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, bits);
+    #[cfg(not(unix))]
+    let _ = bits;
+    options.read(true).write(true).create_new(true).open(path)
+}
+
+/// Has a file's bytes on disk, where the file system can do that at all.
+fn sync(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Returns where the system keeps what is not to last.
+#[must_use]
+pub fn temporary_directory() -> PathBuf {
+    tempfile::env::temp_dir()
+}
