@@ -1,5 +1,6 @@
 //! Local files: what they are, and how new ones come to be.
 
+mod abandoned;
 mod program;
 mod scratch;
 mod swap;
@@ -225,7 +226,8 @@ pub enum Temporary {
 }
 
 impl Temporary {
-    /// Makes a place for bytes that are to be the file `target` with this mode, or to go to standard output.
+    /// Makes a place for bytes that are to be the file `target` with this mode, or to go to standard output. What killed processes left in
+    /// the target's directory a day ago goes.
     ///
     /// # Errors
     /// The system's.
@@ -234,8 +236,9 @@ impl Temporary {
             return Ok(Self::Nameless(tempfile::tempfile()?));
         };
         let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        abandoned::sweep_once(parent);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".metalogic-");
+        builder.prefix(abandoned::BEGIN).suffix(abandoned::END);
         // The system takes the umask off, as it does for any new file.
         let permissions = permissions(mode.map_or(0o666, Mode::bits));
         if let Some(permissions) = permissions {

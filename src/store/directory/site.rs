@@ -76,11 +76,26 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     }
     let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     make_directory(parent)?;
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-        made => made.and_then(|()| system::share(path))?,
+    match create(path, parent) {
+        // Somebody else was first.
+        Err(_) if path.is_dir() => {}
+        made => made?,
     }
     system::sync_directory(parent)
+}
+
+/// Makes a directory that is as open as the one that it lies in from its first moment on: whoever is killed half-way would leave one that
+/// nobody else of the group can write to.
+fn create(path: &Path, parent: &Path) -> io::Result<()> {
+    if !system::is_shared(parent)? {
+        return fs::create_dir(path);
+    }
+    let draft = tempfile::Builder::new().prefix(".metalogic-").tempdir_in(parent)?;
+    system::share(draft.path())?;
+    fs::rename(draft.path(), path)?;
+    // It has another name now.
+    drop(draft.keep());
+    Ok(())
 }
 
 /// Removes what killed processes left. A file that is being written is younger; what cannot be removed is in nobody's way.

@@ -21,6 +21,18 @@ pub(super) fn choose_permissions(builder: &mut tempfile::Builder<'_, '_>, execut
 #[cfg(not(unix))]
 pub(super) fn choose_permissions(_: &mut tempfile::Builder<'_, '_>, _: bool) {}
 
+/// Says whether a directory's group may write to it.
+#[cfg(unix)]
+pub(super) fn is_shared(directory: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(std::fs::metadata(directory)?.permissions().mode() & 0o020 != 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_shared(_: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Opens what is new to the group where the directory that it lies in is: people of several accounts may write to one store.
 #[cfg(unix)]
 pub(super) fn share(path: &Path) -> io::Result<()> {
