@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
 
+use tempfile::TempPath;
+
 use super::super::Key;
 use super::system;
 use crate::address::Commit;
@@ -92,10 +94,16 @@ fn create(path: &Path, parent: &Path) -> io::Result<()> {
     }
     let draft = tempfile::Builder::new().prefix(".metalogic-").tempdir_in(parent)?;
     system::share(draft.path())?;
-    fs::rename(draft.path(), path)?;
-    // It has another name now.
-    drop(draft.keep());
-    Ok(())
+    let mut place = TempPath::try_from_path(draft.path())?;
+    place.disable_cleanup(true);
+    // An empty directory that stands there is not replaced: somebody is about to put something into it.
+    if place.persist_noclobber(path).is_ok() {
+        drop(draft.keep());
+        return Ok(());
+    }
+    // Somebody else was first, or the file system cannot do that.
+    fs::create_dir(path)?;
+    system::share(path)
 }
 
 /// Removes what killed processes left. A file that is being written is younger; what cannot be removed is in nobody's way.

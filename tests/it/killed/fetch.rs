@@ -63,15 +63,15 @@ fn fetch(place: &Place, name: &'static str, files: &Files, older: bool, as_file:
 }
 
 fn a_fetch_leaves_only_whole_files_under_their_names(place: &Place) {
-    fetch(place, "fetch -o DIR", &law::files(5, 400_000), false, None);
+    fetch(place, "fetch -o DIR", &law::files(4, 300_000), false, None);
 }
 
 fn a_fetch_over_older_files_leaves_the_old_ones_or_the_new_ones(place: &Place) {
-    fetch(place, "fetch -o DIR (over older files)", &law::files(5, 400_000), true, None);
+    fetch(place, "fetch -o DIR (over older files)", &law::files(4, 300_000), true, None);
 }
 
 fn a_fetch_to_a_file_leaves_the_old_one_or_the_new_one(place: &Place) {
-    fetch(place, "fetch NAME --as FILE (over an older file)", &law::files(1, 2_000_000), true, Some("here"));
+    fetch(place, "fetch NAME --as FILE (over an older file)", &law::files(1, 1_500_000), true, Some("here"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::scenario::{Scenario, Standing};
 pub const COMMAND: &str = "resolve, while it holds the lock";
 
 /// What stands in a metafile's place and takes a while to compare, under the lock. It has holes for bytes.
-const LARGE: u64 = 200 << 20;
+const LARGE: u64 = 16 << 20;
 
 /// How long to wait for a process to take the lock.
 const SOON: Duration = Duration::from_secs(20);

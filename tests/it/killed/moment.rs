@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
 use super::place::Place;
 
 /// How long a process may take that nobody kills.
@@ -13,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is wrong for a moment only is met at once.
 const AT_ONCE: Duration = Duration::from_micros(400);
+
+/// For how long a process runs at least before it is stopped and looked at.
+const SLICE: Duration = Duration::from_micros(20);
 
 /// How the life of a process goes that nobody kills.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +28,8 @@ pub struct Life {
     pub events: usize,
 }
 
-/// Watches what a process does: the requests that it sends, or the files that it changes in its store and where it fetches to.
+/// Watches what a process does: the requests that it sends, or the files that it changes in its store and where it fetches to. Files change
+/// quickly, so that a process whose store is a directory is let run for slices of its life only.
 struct Watch<'a> {
     place: &'a Place,
     state: u64,
@@ -36,6 +43,22 @@ impl<'a> Watch<'a> {
             fake.heard();
         }
         Self { place, state: state(place), events: 0 }
+    }
+
+    /// Lets a process run for a moment, and returns how much was seen by now; none when it has ended.
+    fn go_on(&mut self, child: &mut Child) -> Option<usize> {
+        let process = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        if child.try_wait().unwrap().is_some() {
+            return None;
+        }
+        if self.place.fake.is_none() {
+            signal::kill(process, Signal::SIGCONT).unwrap();
+        }
+        std::thread::sleep(SLICE);
+        if self.place.fake.is_none() && child.try_wait().unwrap().is_none() {
+            signal::kill(process, Signal::SIGSTOP).unwrap();
+        }
+        Some(self.look())
     }
 
     /// Returns how much was seen by now.
@@ -68,18 +91,24 @@ fn state(place: &Place) -> u64 {
     hasher.finish()
 }
 
-/// Starts a process, lets it live to its end, and says how it went.
+/// Starts a process, lets it live to its end while it is watched, and says how it went.
 pub fn live(place: &Place, start: impl FnOnce() -> Child) -> (Child, Life) {
     let mut watch = Watch::begin(place);
     let began = Instant::now();
     let mut child = start();
-    while child.try_wait().unwrap().is_none() {
-        watch.look();
-        assert!(began.elapsed() < PATIENCE, "it does not end");
-        std::thread::sleep(Duration::from_micros(50));
+    while watch.go_on(&mut child).is_some() {
+        expect_in_time(began, &mut child);
     }
     let life = Life { length: began.elapsed(), events: watch.look() };
     (child, life)
+}
+
+/// Fails where a process takes too long, and leaves none behind that is stopped.
+fn expect_in_time(began: Instant, child: &mut Child) {
+    if began.elapsed() > PATIENCE {
+        child.kill().unwrap();
+        panic!("it does not end");
+    }
 }
 
 /// Starts a process, and returns when the moment of its kill has come.
@@ -95,11 +124,12 @@ pub fn before_kill(place: &Place, life: Life, rng: &mut fastrand::Rng, start: im
     // What is wrong while bytes move is met later than what is wrong for a moment.
     let later = if rng.bool() { between } else { AT_ONCE.min(between) };
     let mut child = start();
-    let until = Instant::now() + PATIENCE;
-    while watch.look() < event && child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < until, "{event} of {} never came", life.events);
-        std::thread::sleep(Duration::from_micros(20));
+    let began = Instant::now();
+    while watch.go_on(&mut child).is_some_and(|seen| seen < event) {
+        expect_in_time(began, &mut child);
     }
-    std::thread::sleep(later.mul_f64(rng.f64()));
+    // Some are killed right there.
+    let until = Instant::now() + later.mul_f64((rng.f64() - 0.3).max(0.0));
+    while Instant::now() < until && watch.go_on(&mut child).is_some() {}
     child
 }

@@ -168,12 +168,20 @@ impl<'a> Scenario<'a> {
         (self.law)()
     }
 
+    /// Says how long it lives when nobody watches it, and how much is seen of it when somebody does.
     fn undisturbed(&self) -> Life {
-        (self.prepare)();
+        let prepared = || {
+            (self.prepare)();
+            Instant::now()
+        };
+        let began = prepared();
+        self.expect_done(&self.start().wait_with_output().unwrap());
+        let length = began.elapsed();
+        prepared();
         let (child, life) = moment::live(self.place, || self.start());
         self.expect_done(&child.wait_with_output().unwrap());
         assert_eq!((self.hold(), self.place.leftovers()), (Standing::Whole, 0));
-        life
+        Life { length, ..life }
     }
 
     fn complete(&self, rng: &mut Rng) {

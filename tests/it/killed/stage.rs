@@ -53,7 +53,7 @@ fn stage(place: &Place, name: &'static str, words: &[&str], prepare: &dyn Fn(), 
 }
 
 fn a_stage_of_a_file_is_completed_by_a_further_run(place: &Place) {
-    let files = law::files(1, 2_000_000);
+    let files = law::files(1, 1_000_000);
     place.register(files.keys());
     law::write(place, &files);
     let words = ["stage", "app", "1.0.0", "../out/0.bin"];
