@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::abandoned;
 use crate::artifact::Mode;
 
 /// Holds bytes that are not verified yet. Dropped, it leaves nothing.
@@ -16,7 +17,8 @@ pub enum Temporary {
 }
 
 impl Temporary {
-    /// Makes a place for bytes that are to be the file `target` with this mode, or to go to standard output.
+    /// Makes a place for bytes that are to be the file `target` with this mode, or to go to standard output. What killed processes left in
+    /// the target's directory a day ago goes.
     ///
     /// # Errors
     /// The system's.
@@ -25,9 +27,12 @@ impl Temporary {
             return Ok(Self::Nameless(tempfile::tempfile()?));
         };
         let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        abandoned::sweep_once(parent);
         // The system takes the umask off, as it does for any new file.
         let bits = mode.map_or(0o666, Mode::bits);
-        let made = tempfile::Builder::new().prefix(".metalogic-").make_in(parent, |path| create(path, bits))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(abandoned::BEGIN).suffix(abandoned::END);
+        let made = builder.make_in(parent, |path| create(path, bits))?;
         Ok(Self::Beside(made, target.to_owned()))
     }
 
@@ -65,7 +70,11 @@ impl Temporary {
     }
 }
 
-fn create(path: &Path, bits: u32) -> io::Result<File> {
+/// Makes a new file with these permissions, less the umask, as the system takes it off any new file.
+///
+/// # Errors
+/// The system's: [`io::ErrorKind::AlreadyExists`] where there is one.
+pub fn create(path: &Path, bits: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, bits);

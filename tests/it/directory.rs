@@ -95,6 +95,25 @@ async fn nothing_is_created_before_the_first_put() {
     assert!(!root.exists());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_make_the_directories_of_a_shared_store_at_once_are_in_nobodys_way() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o2775)).unwrap();
+        // Each is another process, as far as that goes.
+        let put = |number: u8| {
+            let store = store(directory.path());
+            let key = artifact(u64::from(number % 2), &format!("{number}"));
+            tokio::spawn(async move { put(&store, &key, b"x", &Condition::Absent).await })
+        };
+        let puts: Vec<_> = (0..24).map(put).collect();
+        for put in puts {
+            put.await.unwrap().unwrap();
+        }
+        assert_eq!(files(&directory.path().join("builds")).len(), 24);
+    }
+}
+
 #[tokio::test]
 async fn what_is_made_in_a_directory_that_a_group_shares_is_shared() {
     let directory = tempfile::tempdir().unwrap();

@@ -158,6 +158,11 @@ impl Fake {
         self.shelf().uploads.values_mut().for_each(|upload| upload.begun = begun.into());
     }
 
+    /// Puts away every upload that is under way, as the bucket's lifecycle rule does after some days; returns how many those were.
+    pub fn forget_uploads(&self) -> usize {
+        std::mem::take(&mut self.shelf().uploads).len()
+    }
+
     /// Begins an upload and forgets it, as a killed process does.
     pub fn plant_upload(&self, key: &str) {
         let upload = shelf::Upload {

@@ -37,6 +37,8 @@ mod histories;
 mod hooked;
 #[cfg(unix)]
 mod hooks;
+#[cfg(unix)]
+mod killed;
 mod mainline;
 mod metafile;
 mod metalogic;

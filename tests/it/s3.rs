@@ -3,7 +3,6 @@
 mod copies;
 mod credentials;
 mod faults;
-mod killed;
 pub mod program;
 mod registry;
 mod settings;

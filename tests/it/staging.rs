@@ -1,7 +1,6 @@
 //! The real binary stages and downloads: on the embedded store, and on S3.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -200,41 +199,6 @@ fn a_record_that_somebody_wrote_by_hand_leads_nowhere_else() {
         }
     }
     assert!(!sandbox.path("escaped").exists() && !sandbox.path("repo/escaped").exists());
-}
-
-#[test]
-fn a_stage_that_is_killed_at_any_moment_is_completed_by_a_further_run() {
-    let sandbox = Sandbox::with_repository();
-    let bytes = vec![7; 3_000_000];
-    sandbox.write("repo/large.bin", &bytes);
-    let start = |version: &str| {
-        let mut command = sandbox.command("repo", &["-q", "stage", "large", version, "large.bin"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    };
-    let began = Instant::now();
-    assert!(start("0.0.1").wait().unwrap().success());
-    let longest = began.elapsed();
-    let mut rng = fastrand::Rng::with_seed(3);
-    let (mut killed, mut half) = (0, 0);
-    for round in 1..=16 {
-        let version = format!("1.{round}.0");
-        let mut child = start(&version);
-        std::thread::sleep(longest.mul_f64(rng.f64()).max(Duration::from_millis(1)));
-        child.kill().unwrap();
-        killed += usize::from(!child.wait().unwrap().success());
-        let place = sandbox.path(&format!("repo/.git/metalogic/versions/large/{version}"));
-        let (data, record) = (place.join("data"), place.join("record.json"));
-        assert!(!data.exists() || std::fs::read(&data).unwrap() == bytes, "torn bytes stand under their name");
-        assert!(data.exists() || !record.exists(), "a record without bytes");
-        half += usize::from(data.exists() && !record.exists());
-        let listed = sandbox.done(&["-q", "versions", "large"]).lines().any(|line| line == version);
-        assert_eq!(listed, record.exists());
-        assert!(start(&version).wait().unwrap().success());
-        assert_eq!(sandbox.done(&["-q", "latest", "large"]).trim(), version);
-    }
-    assert!(killed > 0, "no kill hit anything ({half} half)");
-    sandbox.done(&["-q", "download", "large", "--as", "got"]);
-    assert!(std::fs::read(sandbox.path("repo/got")).unwrap() == bytes);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use super::site::Site;
 use super::system;
 use super::task::Task;
 use crate::artifact::Digest;
+use crate::files;
 
 /// The longest pause between two attempts, in microseconds.
 const PAUSE: u64 = 20_000;
@@ -41,10 +43,24 @@ pub(super) fn take(task: &Task, site: &Site, key: &Key) -> Result<File, StoreErr
 fn open(site: &Site, key: &Key) -> io::Result<File> {
     let name: String = Digest::of(key.to_string().as_bytes()).to_string().chars().take(2).collect();
     let path = site.locks()?.join(name);
-    match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            OpenOptions::new().read(true).write(true).open(&path)
-        }
-        made => made.and_then(|file| system::share(&path).map(|()| file)),
+    match open_there(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(site, &path),
+        opened => opened,
+    }
+}
+
+fn open_there(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Makes a lock file, which has its name only when it is as open as the store: whoever is killed half-way would leave one that nobody else of
+/// the group can take.
+fn make(site: &Site, path: &Path) -> io::Result<File> {
+    let mut builder = tempfile::Builder::new();
+    let draft = builder.prefix("lock-").make_in(site.temporary()?, |path| files::create(path, 0o666))?;
+    system::share(draft.path())?;
+    match draft.persist_noclobber(path) {
+        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => open_there(path),
+        made => made.map_err(|failed| failed.error),
     }
 }

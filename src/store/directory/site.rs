@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
 
+use tempfile::TempPath;
+
 use super::super::Key;
 use super::system;
 use crate::address::Commit;
@@ -76,11 +78,32 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     }
     let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     make_directory(parent)?;
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-        made => made.and_then(|()| system::share(path))?,
+    match create(path, parent) {
+        // Somebody else was first.
+        Err(_) if path.is_dir() => {}
+        made => made?,
     }
     system::sync_directory(parent)
+}
+
+/// Makes a directory that is as open as the one that it lies in from its first moment on: whoever is killed half-way would leave one that
+/// nobody else of the group can write to.
+fn create(path: &Path, parent: &Path) -> io::Result<()> {
+    if !system::is_shared(parent)? {
+        return fs::create_dir(path);
+    }
+    let draft = tempfile::Builder::new().prefix(".metalogic-").tempdir_in(parent)?;
+    system::share(draft.path())?;
+    let mut place = TempPath::try_from_path(draft.path())?;
+    place.disable_cleanup(true);
+    // An empty directory that stands there is not replaced: somebody is about to put something into it.
+    if place.persist_noclobber(path).is_ok() {
+        drop(draft.keep());
+        return Ok(());
+    }
+    // Somebody else was first, or the file system cannot do that.
+    fs::create_dir(path)?;
+    system::share(path)
 }
 
 /// Removes what killed processes left. A file that is being written is younger; what cannot be removed is in nobody's way.

@@ -1,6 +1,6 @@
 //! What differs between operating systems, and between their file systems.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
@@ -10,14 +10,16 @@ use crate::artifact::{Digest, Mode};
 #[cfg(unix)]
 const SHA256: &str = "user.metalogic.sha256";
 
-/// Makes a new file with the bits of any other file or program, less the umask: others may have to read it.
-pub(super) fn create(path: &Path, executable: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if executable { 0o777 } else { 0o666 });
-    #[cfg(not(unix))]
-    let _ = executable;
-    options.read(true).write(true).create_new(true).open(path)
+/// Says whether a directory's group may write to it.
+#[cfg(unix)]
+pub(super) fn is_shared(directory: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(std::fs::metadata(directory)?.permissions().mode() & 0o020 != 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_shared(_: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// Opens what is new to the group where the directory that it lies in is: people of several accounts may write to one store.
