@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const AT_ONCE: Duration = Duration::from_micros(400);
 
 /// For how long a process runs at least before it is stopped and looked at.
-const SLICE: Duration = Duration::from_micros(20);
+const SLICE: Duration = Duration::from_micros(40);
 
 /// How the life of a process goes that nobody kills.
 #[derive(Debug, Clone, Copy)]

@@ -154,11 +154,12 @@ impl<'a> Scenario<'a> {
         let output = child.wait_with_output().unwrap();
         let killed = output.status.code().is_none();
         assert!(killed || output.status.success(), "{}", self.place.sandbox.ran(self.name, &output));
+        self.hold();
         if let (Some(other), Some((_, law))) = (other, self.beside) {
-            self.hold();
             self.expect_done(&other.wait_with_output().unwrap());
             law();
         }
+        self.place.settle();
         killed
     }
 
@@ -203,7 +204,8 @@ impl<'a> Scenario<'a> {
     }
 
     fn start(&self) -> Child {
-        let mut child = (self.command)().stdin(Stdio::piped()).spawn().unwrap();
+        // Nobody reads what it says before its end, which must not hold it up.
+        let mut child = (self.command)().stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         // Who is killed, or needs none, reads none.
         drop(child.stdin.take().unwrap().write_all(self.input.as_bytes()));
         child
