@@ -35,6 +35,9 @@ impl Standing {
     }
 }
 
+/// Another process, and what must hold when it has ended.
+type Beside<'a> = (&'a dyn Fn() -> Command, &'a dyn Fn());
+
 pub struct Scenario<'a> {
     pub place: &'a Place,
     /// The command, as the table has it.
@@ -50,7 +53,7 @@ pub struct Scenario<'a> {
     /// Others, one of whom reads right after each kill.
     pub readers: &'a [&'a dyn Fn()],
     /// Another process that writes at the same time, and what must hold when it has ended. It is not killed.
-    pub beside: Option<(&'a dyn Fn() -> Command, &'a dyn Fn())>,
+    pub beside: Option<Beside<'a>>,
     /// Waits for the moment of the kill, where it is a special one.
     pub moment: Option<&'a dyn Fn(&mut Child)>,
 }
