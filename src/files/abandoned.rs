@@ -1,7 +1,7 @@
 //! What killed processes left beside the files that they wrote.
 
 use std::collections::HashSet;
-use std::fs::{self, DirEntry};
+use std::fs::{self, DirEntry, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) fn sweep_once(directory: &Path) {
 fn is_abandoned(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let is_ours = name.to_str().is_some_and(|name| name.starts_with(BEGIN) && name.ends_with(END));
-    let metadata = || entry.metadata().ok().filter(|metadata| metadata.is_file());
+    let metadata = || entry.metadata().ok().filter(Metadata::is_file);
     let modified = || metadata().and_then(|metadata| metadata.modified().ok());
     is_ours && modified().is_some_and(|modified| modified.elapsed().is_ok_and(|age| age > ABANDONED))
 }

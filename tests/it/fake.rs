@@ -9,6 +9,7 @@ mod service;
 mod shelf;
 mod wire;
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -101,6 +102,11 @@ impl Fake {
     /// Returns how many requests came since they were forgotten.
     pub fn count(&self) -> usize {
         self.wire.requests.lock().unwrap().len()
+    }
+
+    /// Returns how many connections are open: where there is none, nothing is under way from whoever was killed.
+    pub fn connections(&self) -> usize {
+        self.wire.connections.load(Ordering::SeqCst)
     }
 
     /// Says whether a request came whose line has this in it.

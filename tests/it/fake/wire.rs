@@ -1,6 +1,7 @@
 //! The service's connection, and what goes wrong there.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use std::time::Duration;
@@ -70,12 +71,21 @@ pub struct Wire {
     faults: Mutex<Vec<Fault>>,
     pub requests: Mutex<Vec<String>>,
     pub heard: Mutex<Vec<(String, HeaderMap)>>,
+    /// How many connections are open.
+    pub connections: AtomicUsize,
 }
 
 impl Wire {
     pub fn new(service: S3Service) -> Self {
         let porter = Mutex::default();
-        Self { service, porter, faults: Mutex::default(), requests: Mutex::default(), heard: Mutex::default() }
+        Self {
+            service,
+            porter,
+            faults: Mutex::default(),
+            requests: Mutex::default(),
+            heard: Mutex::default(),
+            connections: AtomicUsize::default(),
+        }
     }
 
     pub fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
@@ -220,7 +230,8 @@ pub async fn serve(listener: TcpListener, wire: Arc<Wire>) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let wire = Arc::clone(&wire);
+        let (wire, ended) = (Arc::clone(&wire), Arc::clone(&wire));
+        wire.connections.fetch_add(1, Ordering::SeqCst);
         let answer = service_fn(move |request| {
             let wire = Arc::clone(&wire);
             async move { wire.answer(request).await }
@@ -228,6 +239,7 @@ pub async fn serve(listener: TcpListener, wire: Arc<Wire>) {
         // A connection that breaks is what some tests want.
         connections.spawn(async move {
             drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
+            ended.connections.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }

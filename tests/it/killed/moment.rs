@@ -10,6 +10,7 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 use super::place::Place;
+use crate::fake::Fake;
 
 /// How long a process may take that nobody kills.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const AT_ONCE: Duration = Duration::from_micros(400);
 
 /// For how long a process runs at least before it is stopped and looked at.
-const SLICE: Duration = Duration::from_micros(20);
+const SLICE: Duration = Duration::from_micros(40);
 
 /// How the life of a process goes that nobody kills.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +67,7 @@ impl<'a> Watch<'a> {
         let state = state(self.place);
         self.events += usize::from(state != self.state);
         self.state = state;
-        self.events + self.place.fake.as_ref().map_or(0, |fake| fake.count())
+        self.events + self.place.fake.as_ref().map_or(0, Fake::count)
     }
 }
 

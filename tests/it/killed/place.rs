@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use metalogic::address::Commit;
@@ -83,6 +83,15 @@ impl Place {
     /// Puts away what was never completed, as a bucket's lifecycle rule does; returns how many uploads that were.
     pub fn forget_uploads(&self) -> usize {
         self.fake.as_ref().map_or(0, Fake::forget_uploads)
+    }
+
+    /// Waits until nothing comes any more from those who were killed: what they sent may be on its way still.
+    pub fn settle(&self) {
+        let began = Instant::now();
+        while self.fake.as_ref().is_some_and(|fake| fake.connections() > 0) {
+            assert!(began.elapsed() < Duration::from_secs(20), "the connections of the dead stay");
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 
     /// Returns the directory that is the store, where it is one.

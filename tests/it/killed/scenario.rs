@@ -35,6 +35,9 @@ impl Standing {
     }
 }
 
+/// Another process, and what must hold when it has ended.
+type Beside<'a> = (&'a dyn Fn() -> Command, &'a dyn Fn());
+
 pub struct Scenario<'a> {
     pub place: &'a Place,
     /// The command, as the table has it.
@@ -50,7 +53,7 @@ pub struct Scenario<'a> {
     /// Others, one of whom reads right after each kill.
     pub readers: &'a [&'a dyn Fn()],
     /// Another process that writes at the same time, and what must hold when it has ended. It is not killed.
-    pub beside: Option<(&'a dyn Fn() -> Command, &'a dyn Fn())>,
+    pub beside: Option<Beside<'a>>,
     /// Waits for the moment of the kill, where it is a special one.
     pub moment: Option<&'a dyn Fn(&mut Child)>,
 }
@@ -154,11 +157,12 @@ impl<'a> Scenario<'a> {
         let output = child.wait_with_output().unwrap();
         let killed = output.status.code().is_none();
         assert!(killed || output.status.success(), "{}", self.place.sandbox.ran(self.name, &output));
+        self.hold();
         if let (Some(other), Some((_, law))) = (other, self.beside) {
-            self.hold();
             self.expect_done(&other.wait_with_output().unwrap());
             law();
         }
+        self.place.settle();
         killed
     }
 
@@ -203,7 +207,8 @@ impl<'a> Scenario<'a> {
     }
 
     fn start(&self) -> Child {
-        let mut child = (self.command)().stdin(Stdio::piped()).spawn().unwrap();
+        // Nobody reads what it says before its end, which must not hold it up.
+        let mut child = (self.command)().stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         // Who is killed, or needs none, reads none.
         drop(child.stdin.take().unwrap().write_all(self.input.as_bytes()));
         child
