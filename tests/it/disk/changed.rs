@@ -163,11 +163,11 @@ fn an_artifact_that_changes_while_it_is_fetched_is_refused_or_was_read_whole() {
     let sandbox = template.copied();
     let (_, calls) = sandbox.meddled(meddler, &command(&sandbox), &meddling(0, Deed::Nothing));
     let right = template.files("in")["app.zip"].clone();
-    for (change, script) in CHANGES {
+    for (at, (change, script)) in CHANGES.into_iter().enumerate() {
         let script = format!(
             "cd store/builds/* && ln -sfn . in && cp ../../../other . && chmod -R u+w . && {script}; rm -f in other"
         );
-        let nths: Vec<usize> = (1..=calls.len()).collect();
+        let nths: Vec<usize> = (1 + at % 2..=calls.len()).step_by(2).collect();
         let codes = side_by_side(&nths, |nth| {
             let sandbox = template.copied();
             let (output, _) =

@@ -40,6 +40,8 @@ pub enum Deed {
 pub struct Call {
     pub kind: String,
     pub path: String,
+    /// The new name, where the call gives one.
+    pub to: String,
     pub met: bool,
 }
 
@@ -95,8 +97,8 @@ impl Sandbox {
         let lines = std::fs::read_to_string(&log).unwrap_or_default();
         let call = |line: &str| {
             let mut parts = line.split('\t').skip(1).map(str::to_owned);
-            let (kind, path) = (parts.next()?, parts.next()?);
-            Some(Call { kind, path, met: parts.nth(1).is_some_and(|mark| mark == "!") })
+            let (kind, path, to) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Call { kind, path, to, met: parts.next().is_some_and(|mark| mark == "!") })
         };
         let calls = lines.lines().filter_map(call).collect();
         std::fs::remove_file(log).unwrap();
