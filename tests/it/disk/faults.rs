@@ -291,7 +291,7 @@ impl Run<'_> {
             return Vec::new();
         }
         // To be quick: what is done needs it seldom.
-        if self.nth % if code == 0 { 4 } else { 2 } != 0 {
+        if !self.nth.is_multiple_of(if code == 0 { 4 } else { 2 }) {
             return Vec::new();
         }
         let mut wrong: Vec<String> = again(sandbox, self.plan.scenario).into_iter().collect();
