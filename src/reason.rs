@@ -74,6 +74,21 @@ impl Denial {
     }
 }
 
+/// What the system says where a disk has no room.
+const FULL: [io::ErrorKind; 3] =
+    [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
+
+/// What it says where it may do this another time.
+const PASSING: [io::ErrorKind; 7] = [
+    io::ErrorKind::HostUnreachable,
+    io::ErrorKind::Interrupted,
+    io::ErrorKind::NetworkDown,
+    io::ErrorKind::NetworkUnreachable,
+    io::ErrorKind::ResourceBusy,
+    io::ErrorKind::StaleNetworkFileHandle,
+    io::ErrorKind::TimedOut,
+];
+
 /// Says why a service gives no answer that is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outage {
@@ -99,15 +114,14 @@ impl Outage {
     /// Returns what is wrong with a disk, as far as the system says something that may pass.
     #[must_use]
     pub fn of_system(error: &io::Error) -> Option<Self> {
-        use io::ErrorKind as System;
-        match error.kind() {
-            System::StorageFull | System::QuotaExceeded | System::FileTooLarge => Some(Self::Full),
-            System::HostUnreachable | System::NetworkDown | System::NetworkUnreachable | System::TimedOut => {
-                Some(Self::Plain)
-            }
-            System::Interrupted | System::ResourceBusy | System::StaleNetworkFileHandle => Some(Self::Plain),
-            _ => error.raw_os_error().and_then(Self::of_number),
+        let kind = error.kind();
+        if FULL.contains(&kind) {
+            return Some(Self::Full);
         }
+        if PASSING.contains(&kind) {
+            return Some(Self::Plain);
+        }
+        error.raw_os_error().and_then(Self::of_number)
     }
 
     /// Judges what the standard library has no name for.

@@ -170,10 +170,10 @@ fn a_file_system_that_is_full_or_read_only_is_told_apart() {
     match output.map(|output| sandbox.ran("unshare", &output)) {
         Ok(ran) if ran.code == Some(0) => assert_eq!(codes(&ran), ["10", "1", "9", "9"], "{ran}"),
         Ok(ran) => {
-            eprintln!("A FILE SYSTEM OF A GIVEN SIZE IS NOT TRIED HERE, only limits of the shell are: {}", ran.stderr)
+            eprintln!("A FILE SYSTEM OF A GIVEN SIZE IS NOT TRIED HERE, only limits of the shell are: {}", ran.stderr);
         }
         Err(error) => {
-            eprintln!("A FILE SYSTEM OF A GIVEN SIZE IS NOT TRIED HERE, only limits of the shell are: {error}")
+            eprintln!("A FILE SYSTEM OF A GIVEN SIZE IS NOT TRIED HERE, only limits of the shell are: {error}");
         }
     }
 }

@@ -40,6 +40,8 @@ pub enum Deed {
 pub struct Call {
     pub kind: String,
     pub path: String,
+    /// The new name, where the call gives one.
+    pub to: String,
     pub met: bool,
 }
 
@@ -95,8 +97,8 @@ impl Sandbox {
         let lines = std::fs::read_to_string(&log).unwrap_or_default();
         let call = |line: &str| {
             let mut parts = line.split('\t').skip(1).map(str::to_owned);
-            let (kind, path) = (parts.next()?, parts.next()?);
-            Some(Call { kind, path, met: parts.nth(1).is_some_and(|mark| mark == "!") })
+            let (kind, path, to) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Call { kind, path, to, met: parts.next().is_some_and(|mark| mark == "!") })
         };
         let calls = lines.lines().filter_map(call).collect();
         std::fs::remove_file(log).unwrap();
@@ -144,7 +146,7 @@ pub fn side_by_side<'a, W: Sync, R: Send>(work: &'a [W], act: impl Fn(&'a W) -> 
             mine.collect::<Vec<_>>()
         };
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
+        let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         joined.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
     done.sort_by_key(|(at, _)| *at);

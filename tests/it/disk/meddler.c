@@ -102,13 +102,24 @@ static void unable(const char *what) {
     exit(UNABLE);
 }
 
-/* Has the kernel ask about every call that is listed; returns what it asks by. */
+/* Says whether calls of a kind count. */
+static int counts(const char *kind) {
+    char listed[32];
+    snprintf(listed, sizeof listed, ",%s,", kind);
+    return !kinds || strstr(kinds, listed);
+}
+
+/* Has the kernel ask about every call that may count; returns what it asks by. */
 static int install(void) {
-    struct sock_filter filter[COUNT + 4];
-    unsigned length = 0;
-    filter[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    struct sock_filter filter[COUNT + 3];
+    int numbers[COUNT];
+    unsigned asked = 0, length = 0;
     for (unsigned i = 0; i < COUNT; i++)
-        filter[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CALLS[i].number, COUNT - i, 0);
+        if (counts(CALLS[i].kind) || (CALLS[i].flags != NONE && counts("create")))
+            numbers[asked++] = CALLS[i].number;
+    filter[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (unsigned i = 0; i < asked; i++)
+        filter[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, numbers[i], asked - i, 0);
     filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
     struct sock_fprog program = { length, filter };
@@ -248,9 +259,7 @@ static void answer(int listener, struct seccomp_notif *asked) {
     const char *kind = call->kind;
     if (call->flags != NONE && asked->data.args[call->flags] & (O_CREAT | O_WRONLY | O_RDWR | O_TRUNC))
         kind = "create";
-    char listed[32];
-    snprintf(listed, sizeof listed, ",%s,", kind);
-    if ((is_watched(one) || is_watched(other)) && (!kinds || strstr(kinds, listed))) {
+    if ((is_watched(one) || is_watched(other)) && counts(kind)) {
         counted++;
         int meddles = wanted && (counted == wanted || (sticky && counted > wanted));
         if (log_file)
