@@ -18,7 +18,7 @@ pub use program::{
 };
 pub use scratch::Scratch;
 pub use swap::swap;
-pub use temporary::{Temporary, create, temporary_directory};
+pub use temporary::{Temporary, temporary_directory};
 
 /// How many bytes are read from a file at a time.
 const PIECE: usize = 1 << 20;

@@ -70,11 +70,7 @@ impl Temporary {
     }
 }
 
-/// Makes a new file with these permissions, less the umask, as the system takes it off any new file.
-///
-/// # Errors
-/// The system's: [`io::ErrorKind::AlreadyExists`] where there is one.
-pub fn create(path: &Path, bits: u32) -> io::Result<File> {
+fn create(path: &Path, bits: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, bits);

@@ -11,7 +11,6 @@ use super::site::Site;
 use super::system;
 use super::task::Task;
 use crate::artifact::Digest;
-use crate::files;
 
 /// The longest pause between two attempts, in microseconds.
 const PAUSE: u64 = 20_000;
@@ -57,7 +56,7 @@ fn open_there(path: &Path) -> io::Result<File> {
 /// the group can take.
 fn make(site: &Site, path: &Path) -> io::Result<File> {
     let mut builder = tempfile::Builder::new();
-    let draft = builder.prefix("lock-").make_in(site.temporary()?, |path| files::create(path, 0o666))?;
+    let draft = builder.prefix("lock-").make_in(site.temporary()?, |path| system::create(path, false))?;
     system::share(draft.path())?;
     match draft.persist_noclobber(path) {
         Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => open_there(path),

@@ -1,6 +1,6 @@
 //! What differs between operating systems, and between their file systems.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -9,6 +9,16 @@ use crate::artifact::{Digest, Mode};
 /// The extended attribute in which an object's digest is recorded.
 #[cfg(unix)]
 const SHA256: &str = "user.metalogic.sha256";
+
+/// Makes a new file with the bits of any other file or program, less the umask: others may have to read it.
+pub(super) fn create(path: &Path, executable: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if executable { 0o777 } else { 0o666 });
+    #[cfg(not(unix))]
+    let _ = executable;
+    options.read(true).write(true).create_new(true).open(path)
+}
 
 /// Says whether a directory's group may write to it.
 #[cfg(unix)]

@@ -11,7 +11,6 @@ use super::site::{Site, make_directory};
 use super::task::Task;
 use super::{lock, read, system};
 use crate::artifact::{Digest, Mode};
-use crate::files;
 
 /// How many bytes the kernel is asked to copy at once: where it can share them between files, it is quick with more than we read at once.
 const COPIED: u64 = 64 << 20;
@@ -66,8 +65,8 @@ pub(super) fn delete(task: &Task, site: &Site, key: &Key) -> Result<(), StoreErr
 /// Makes an empty file on the store's file system, which goes away when it is dropped.
 fn draft(task: &Task, site: &Site, attributes: Attributes) -> Result<NamedTempFile, StoreError> {
     let executable = attributes.mode.is_some_and(|mode| Mode::of_file(mode.bits()).is_some());
-    let bits = if executable { 0o777 } else { 0o666 };
-    let make = |folder| tempfile::Builder::new().prefix("put-").make_in(folder, |path| files::create(path, bits));
+    let make =
+        |folder| tempfile::Builder::new().prefix("put-").make_in(folder, |path| system::create(path, executable));
     site.temporary().and_then(make).map_err(|error| task.fault(error))
 }
 
