@@ -10,6 +10,7 @@ mod setup;
 mod shelf;
 mod store;
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use crate::ancestry::AncestryError;
@@ -23,6 +24,7 @@ use crate::resolve::{Objection, ResolveError};
 use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::transfer::ReceiveError;
+use crate::words;
 
 use arrival::fetch;
 use hooks::{hooks, late, missed};
@@ -30,7 +32,7 @@ use hooks::{hooks, late, missed};
 pub use hooks::LateError;
 pub use kind::Kind;
 use parameters::parameters;
-use registry::{edit, registry, share};
+use registry::{edit, is_list, registry, share};
 use release::{download, stage};
 use setup::{answer, parameter_name, setup};
 use shelf::shelf;
@@ -95,6 +97,9 @@ pub enum EndedError {
 #[error("standard output is closed")]
 pub struct OutputClosed;
 
+/// How many lines of a list are told: who mends so many places of a file looks again.
+const MOST_LINES: usize = 100;
+
 type Verdict = (Kind, Option<String>);
 
 impl Failure {
@@ -119,13 +124,29 @@ impl Failure {
 
     fn of(error: &anyhow::Error) -> Self {
         let (kind, hint) = verdict(error).unwrap_or((Kind::Other, None));
-        let mut causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+        let mut causes: Vec<String> =
+            error.chain().skip(1).map(|cause| words::told(&cause.to_string()).into_owned()).collect();
         causes.extend(shelf::regions(error));
         causes.dedup();
-        let message = error.to_string();
+        let message = message(error);
         causes.retain(|cause| *cause != message);
+        let hint = hint.map(|hint| words::told(&hint).into_owned());
         Self { kind, message, hint, causes }
     }
+}
+
+/// Returns what an error says: in one line, unless it lists things. Anything else that would begin a line was put there by others.
+fn message(error: &anyhow::Error) -> String {
+    let said = error.to_string();
+    if !is_list(error) {
+        return words::told(&said).into_owned();
+    }
+    let mut lines: Vec<Cow<'_, str>> = said.lines().take(MOST_LINES).map(words::told).collect();
+    let more = said.lines().count().saturating_sub(MOST_LINES);
+    if more > 0 {
+        lines.push(format!("and {more} more").into());
+    }
+    lines.join("\n")
 }
 
 /// Tries every type of error that a command can end with.

@@ -18,6 +18,7 @@ mod alike;
 mod architecture;
 mod cli;
 mod conformance;
+mod corpus;
 mod decorated;
 #[cfg(unix)]
 mod directory;
@@ -35,6 +36,9 @@ mod histories;
 mod hooked;
 #[cfg(unix)]
 mod hooks;
+mod hostile;
+mod laws;
+mod laws_s3;
 mod mainline;
 mod metafile;
 mod metalogic;
