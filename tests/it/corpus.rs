@@ -125,5 +125,5 @@ mutated! {
     what_hooks_hear_made_at_random_keeps_the_law: "hook_stdin", 2000;
     listings_made_at_random_keep_the_law: "listing", 6000;
     answers_to_listings_made_at_random_keep_the_law: "listing_s3", 100;
-    names_made_at_random_keep_the_law: "names", 6000;
+    names_made_at_random_keep_the_law: "names", 3000;
 }
