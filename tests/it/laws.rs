@@ -32,8 +32,11 @@ pub const COMMIT: &str = "bb7abf8df6603159deacf1e1060c3dbf49489d8a";
 /// How long a line is at most that is told, in characters.
 const LONGEST: usize = 1000;
 
+/// Holds for any bytes, or panics.
+pub type Law = fn(&[u8]);
+
 /// Names each target and the law that it tries.
-pub const ALL: [(&str, fn(&[u8])); 9] = [
+pub const ALL: [(&str, Law); 9] = [
     ("metafile", metafile),
     ("record", record),
     ("registry", registry),

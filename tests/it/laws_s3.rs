@@ -27,7 +27,7 @@ fn client() -> Mutex<Client> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
-        listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(|| serve(stream))))
+        listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(|| serve(stream))));
     });
     let word = || "word".to_owned();
     let reach = Reach { endpoint, region: "eu-north-1".to_owned(), access_key: word(), secret_key: word() };
