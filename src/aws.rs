@@ -1,6 +1,7 @@
 //! How AWS is reached, whichever service is asked: by which settings, with whose credentials and on which way, and what its failures say.
 
 mod authorities;
+mod bounded;
 mod connection;
 mod credentials;
 mod failed;
@@ -28,6 +29,7 @@ use connection::Connections;
 use proxies::Proxies;
 use settings::Settings;
 
+pub(crate) use bounded::Bounded;
 pub(crate) use failed::{Failed, Reason, Retries, is_stalled};
 pub(crate) use settings::SettingError;
 

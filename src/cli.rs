@@ -318,7 +318,7 @@ fn refuse(mut error: clap::Error, arguments: &[OsString], environment: &Environm
 
 /// Writes out what is not seen in what somebody typed, or had a script type.
 fn write_out(error: &mut clap::Error) {
-    let line = |text: &String| words::line(text).into_owned();
+    let line = |text: &String| words::told(text).into_owned();
     let shown = |value: &ContextValue| {
         if let ContextValue::String(text) = value {
             return Some(ContextValue::String(line(text)));

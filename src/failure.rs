@@ -1,6 +1,7 @@
 //! What a failure is to whoever meets it: a kind with its exit code, a message, and what to do next. The only place that decides it.
 
 mod arrival;
+mod config;
 mod hooks;
 mod kind;
 mod parameters;
@@ -10,10 +11,10 @@ mod setup;
 mod shelf;
 mod store;
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use crate::ancestry::AncestryError;
-use crate::config::ConfigError;
 use crate::doctor::DoctorError;
 use crate::files::MeasureError;
 use crate::git::GitError;
@@ -24,14 +25,16 @@ use crate::resolve::{Objection, ResolveError};
 use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::transfer::ReceiveError;
+use crate::words;
 
 use arrival::fetch;
+use config::config;
 use hooks::{hooks, late, missed};
 
 pub use hooks::LateError;
 pub use kind::Kind;
 use parameters::parameters;
-use registry::{edit, registry, share};
+use registry::{edit, is_list, registry, share};
 use release::{download, stage};
 use setup::{answer, parameter_name, setup};
 use shelf::shelf;
@@ -101,6 +104,9 @@ pub struct OutputClosed;
 #[error("standard output cannot be written")]
 pub struct OutputError(#[source] pub std::io::Error);
 
+/// How many lines of a list are told: who mends so many places of a file looks again.
+const MOST_LINES: usize = 100;
+
 type Verdict = (Kind, Option<String>);
 
 impl Failure {
@@ -125,13 +131,29 @@ impl Failure {
 
     fn of(error: &anyhow::Error) -> Self {
         let (kind, hint) = verdict(error).unwrap_or((Kind::Other, None));
-        let mut causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+        let mut causes: Vec<String> =
+            error.chain().skip(1).map(|cause| words::told(&cause.to_string()).into_owned()).collect();
         causes.extend(shelf::regions(error));
         causes.dedup();
-        let message = error.to_string();
+        let message = message(error);
         causes.retain(|cause| *cause != message);
+        let hint = hint.map(|hint| words::told(&hint).into_owned());
         Self { kind, message, hint, causes }
     }
+}
+
+/// Returns what an error says: in one line, unless it lists things. Anything else that would begin a line was put there by others.
+fn message(error: &anyhow::Error) -> String {
+    let said = error.to_string();
+    if !is_list(error) {
+        return words::told(&said).into_owned();
+    }
+    let mut lines: Vec<Cow<'_, str>> = said.lines().take(MOST_LINES).map(words::told).collect();
+    let more = said.lines().count().saturating_sub(MOST_LINES);
+    if more > 0 {
+        lines.push(format!("and {more} more").into());
+    }
+    lines.join("\n")
 }
 
 /// Tries every type of error that a command can end with.
@@ -210,50 +232,6 @@ fn ended(error: &EndedError) -> Verdict {
     match error {
         EndedError::Interrupted => plain(Kind::Interrupted),
         EndedError::Terminated => plain(Kind::Terminated),
-    }
-}
-
-fn config(error: &ConfigError) -> Verdict {
-    let name_a_store = "name one with --store, METALOGIC_STORE or `git config --global metalogic.store`";
-    match error {
-        ConfigError::NoRegistry { .. } => advised(
-            Kind::Configuration,
-            "`metalogic init` writes one; --registry or METALOGIC_REGISTRY names another place",
-        ),
-        ConfigError::NoStore => advised(Kind::Configuration, name_a_store),
-        ConfigError::NotADirectory(_) => {
-            advised(Kind::Configuration, "name a directory, or move away what stands there")
-        }
-        ConfigError::RegistryMissing(_) => advised(
-            Kind::Configuration,
-            "mend what names it: --registry, METALOGIC_REGISTRY, git config metalogic.registry or [repository] registry",
-        ),
-        ConfigError::NoFile(_) => {
-            advised(Kind::Configuration, "name the file to push; `metalogic init` writes one to begin with")
-        }
-        ConfigError::RegistryPointsOn(_) => {
-            advised(Kind::Configuration, "point to the registry that defines the projects itself")
-        }
-        ConfigError::NoRepository { .. } => {
-            advised(Kind::Git, "name a full commit id, or run this in the repository (-C DIR)")
-        }
-        ConfigError::Variable { .. }
-        | ConfigError::Location { .. }
-        | ConfigError::Project { .. }
-        | ConfigError::Directory { .. } => plain(Kind::Configuration),
-        // Where the store is why, that is what there is to mend.
-        ConfigError::RegistryUnreadable { source, .. } => {
-            let of_file = |error| (Kind::Configuration, local(error).1);
-            let file = source.downcast_ref::<std::io::Error>().map(of_file);
-            source.downcast_ref().map(store).or(file).unwrap_or_else(|| plain(Kind::Configuration))
-        }
-        ConfigError::ShelfHidden { .. } => advised(
-            Kind::AccessDenied,
-            "whoever keeps the bucket can grant s3:GetObject on that file and s3:ListBucket; or say it yourself: STARTIFACT_PARAMETER names \
-             Startifact's configuration, --registry or METALOGIC_REGISTRY a registry file that you can read",
-        ),
-        ConfigError::Registry(source) => registry(source),
-        ConfigError::Git(source) => git(source),
     }
 }
 

@@ -25,14 +25,33 @@ pub fn shortened(text: &str) -> String {
     shown
 }
 
+/// What the parser calls a number by while it hands it on: an object with such a key would be a number to it, and an object to others.
+const OWN: &str = "$serde_json::private::";
+
 /// Reads one JSON text in which no object has a key twice: to two readers that each take another one, it would say two things.
 ///
 /// # Errors
-/// The parser's, and a key that stands twice.
+/// The parser's, a key that stands twice, and what to this parser alone says something else.
 pub fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     UniqueKeys.deserialize(&mut reader)?;
-    serde_json::from_slice(bytes)
+    let value = serde_json::from_slice(bytes)?;
+    expect_no_own(bytes)?;
+    Ok(value)
+}
+
+/// Looks through all strings of a text that is JSON.
+fn expect_no_own(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    let mut rest = bytes;
+    while let Some(from) = rest.iter().position(|&byte| byte == b'"').and_then(|at| rest.get(at..)) {
+        let mut strings = serde_json::Deserializer::from_slice(from).into_iter::<String>();
+        let Some(string) = strings.next().transpose()? else { break };
+        if string.starts_with(OWN) {
+            return Err(serde_json::Error::custom(format_args!("nothing is called {OWN} here")));
+        }
+        rest = from.get(strings.byte_offset()..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Returns a value as Python's `json.dumps(value, indent=2, sort_keys=True)` does: sorted keys, two spaces a level, ASCII alone, nothing

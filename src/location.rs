@@ -199,7 +199,7 @@ fn scheme_without_slashes(text: &str) -> bool {
     scheme.len() > 1 && scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(part)
 }
 
-/// Writes the location as a URL, without a slash at its end.
+/// Writes the location as a URL, without a slash at its end but for that of the root directory.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -210,7 +210,8 @@ impl fmt::Display for Location {
     }
 }
 
-/// Returns the `file` URL of an absolute path, without a slash at its end, escaped so that other tools read it as this one.
+/// Returns the `file` URL of an absolute path, escaped so that other tools read it as this one. It has no slash at its end, unless it is that
+/// of the root directory.
 #[must_use]
 pub fn file_url(path: &Path) -> String {
     let part = |component: Component<'_>| match component {
@@ -219,5 +220,7 @@ pub fn file_url(path: &Path) -> String {
             format!("/{}", percent_encode(component.as_os_str().as_encoded_bytes(), RESERVED))
         }
     };
-    format!("file://{}", path.components().map(part).collect::<String>())
+    let parts: String = path.components().map(part).collect();
+    // Without a slash it would name no path at all.
+    format!("file://{}", if parts.is_empty() { "/" } else { &parts })
 }

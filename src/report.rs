@@ -50,12 +50,12 @@ impl Report {
 
     /// Tells what may be wrong.
     pub fn warning(&self, text: &str) {
-        self.say(Verbosity::Quiet, &Words::labelled("warning", AnsiColor::Yellow, text));
+        self.say(Verbosity::Quiet, &Words::labelled("warning", AnsiColor::Yellow, &words::told(text)));
     }
 
     /// Tells what is good to know.
     pub fn note(&self, text: &str) {
-        self.say(Verbosity::Normal, &Words::labelled("note", AnsiColor::Cyan, text));
+        self.say(Verbosity::Normal, &Words::labelled("note", AnsiColor::Cyan, &words::told(text)));
     }
 
     /// Tells a line of the log.

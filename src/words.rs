@@ -35,6 +35,31 @@ pub fn line(text: &str) -> Cow<'_, str> {
     written_out(text, is_unseen)
 }
 
+/// The longest line that people are told, in characters.
+const LONGEST: usize = 1000;
+
+/// How many characters of a longer one are told of its beginning and of its end.
+const BEGINNING: usize = 600;
+const END: usize = 300;
+
+/// Returns a text as one line of a readable length, with all that is not seen written out. Of a longer one the middle is left out: the
+/// beginning names the thing, and the end says what is wrong with it.
+#[must_use]
+pub fn told(text: &str) -> Cow<'_, str> {
+    let text = line(text);
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let characters = text.chars().count();
+    if characters <= LONGEST {
+        return text;
+    }
+    let left_out = characters - BEGINNING - END;
+    let beginning: String = text.chars().take(BEGINNING).collect();
+    let end: String = text.chars().skip(characters - END).collect();
+    Cow::Owned(format!("{beginning} [... {left_out} more characters ...] {end}"))
+}
+
 fn written_out(text: &str, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&odd) {
         return Cow::Borrowed(text);
@@ -46,7 +71,7 @@ fn written_out(text: &str, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// Returns an error and its causes in one line, each said once.
+/// Returns an error and its causes in one line of a readable length, each said once.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
@@ -56,5 +81,6 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
             words.push(said);
         }
     }
-    words.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = words.join(": ").split_whitespace().collect::<Vec<_>>().join(" ");
+    told(&words).into_owned()
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::cli::session::{Session, conclude};
 use crate::config::ConfigError;
 use crate::failure::UsageError;
+use crate::files;
 use crate::git::{GitError, Repository};
 use crate::hook::{self as heard, Update};
 use crate::journal::{Job, Journal};
@@ -252,8 +253,15 @@ fn journal(session: &Session) -> Result<Journal, ConfigError> {
     Ok(Journal::of(repository(session, "where the outcome of --detach is told")?.common_directory()))
 }
 
+/// The most that is read of standard input, in bytes: a push of several hundred thousand refs.
+const LARGEST: u64 = 64 << 20;
+
 fn read_input() -> anyhow::Result<String> {
     let mut input = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut input)?;
+    std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut input)?;
+    if files::length(&input) > LARGEST {
+        let hint = Some("name the commits, or a range with --range OLD..NEW".to_owned());
+        return Err(UsageError { message: format!("standard input has more than {LARGEST} bytes"), hint }.into());
+    }
     Ok(String::from_utf8_lossy(&input).into_owned())
 }

@@ -14,7 +14,7 @@ use crate::address::Commit;
 use crate::catalog::Catalog;
 use crate::git::GitError;
 use crate::location::Location;
-use crate::registry::{LARGEST, ProjectName, REGISTRY_FILE, Registry, StoreTable, Terms};
+use crate::registry::{LARGEST, ProjectName, REGISTRY_FILE, Registry, RegistryError, StoreTable, Terms};
 use crate::store::{Key, Store, StoreError, Tag};
 
 /// Holds a registry file as it was read.
@@ -251,7 +251,10 @@ async fn stored_file(store: &dyn Store, key: &Key) -> Result<Option<File>, Confi
     let name = store.url(key);
     let unreadable =
         |source: StoreError| ConfigError::RegistryUnreadable { name: name.clone(), source: Box::new(source) };
-    let stored = store.get(key, LARGEST).await.map_err(unreadable)?;
+    let stored = match store.get(key, LARGEST).await {
+        Err(StoreError::TooLarge { size, .. }) => return Err(RegistryError::TooLarge { file: name, size }.into()),
+        stored => stored.map_err(unreadable)?,
+    };
     Ok(stored.map(|(text, tag)| File { text: text.to_vec(), name: name.clone(), base: PathBuf::new(), tag: Some(tag) }))
 }
 
@@ -278,6 +281,9 @@ pub(super) fn read_local(path: &Path, name: &str) -> Result<Option<Vec<u8>>, Con
         |source: std::io::Error| ConfigError::RegistryUnreadable { name: name.to_owned(), source: Box::new(source) };
     // To open a pipe would wait for a writer.
     match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() && metadata.len() > LARGEST => {
+            return Err(RegistryError::TooLarge { file: name.to_owned(), size: metadata.len() }.into());
+        }
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return Err(unreadable(std::io::Error::other("it is not a regular file"))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -285,7 +291,7 @@ pub(super) fn read_local(path: &Path, name: &str) -> Result<Option<Vec<u8>>, Con
     }
     let mut text = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    // One byte more than is allowed is enough for the reader to refuse it.
+    // It may grow meanwhile: one byte more than is allowed is enough for the reader to refuse it.
     file.take(LARGEST + 1).read_to_end(&mut text).map_err(unreadable)?;
     Ok(Some(text))
 }

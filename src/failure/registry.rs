@@ -2,9 +2,19 @@
 
 use super::store::store;
 use super::{Kind, Verdict, advised, local};
+use crate::config::ConfigError;
 use crate::registry::RegistryError;
 use crate::registry::edit::EditError;
 use crate::share::ShareError;
+
+/// Says whether an error lists what is wrong in a file or what would be lost, a line each.
+pub(super) fn is_list(error: &anyhow::Error) -> bool {
+    let of_file = |error: &RegistryError| matches!(error, RegistryError::Malformed(_));
+    error.downcast_ref().is_some_and(of_file)
+        || error.downcast_ref().is_some_and(|error| matches!(error, ConfigError::Registry(source) if of_file(source)))
+        || error.downcast_ref().is_some_and(|error| matches!(error, EditError::Registry(source) if of_file(source)))
+        || error.downcast_ref().is_some_and(|error| matches!(error, ShareError::Losses { .. }))
+}
 
 pub(super) fn registry(error: &RegistryError) -> Verdict {
     match error {

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::{ParameterError, Parameters, expect_text};
-use crate::aws::{Common, Failed, Reason, Retries, Site, pause_of};
+use crate::aws::{Bounded, Common, Failed, Reason, Retries, Site, pause_of};
 use crate::organisation::Region;
 use crate::reason::{Denial, Outage, Service, Setting};
 
@@ -48,7 +48,8 @@ impl SsmParameters {
             let line = self.common.line(Service::Parameters, self.region.as_ref()).await?;
             let mut builder = Builder::from(&line.config)
                 .retry_classifier(Retries)
-                .retry_partition(RetryPartition::new(line.partition()));
+                .retry_partition(RetryPartition::new(line.partition()))
+                .interceptor(Bounded);
             builder.set_endpoint_url(line.site.endpoint.clone());
             Ok(Access { client: Client::from_conf(builder.build()), site: line.site })
         };

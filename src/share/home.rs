@@ -94,8 +94,14 @@ impl Home {
             },
             Self::Local { path, .. } => {
                 let path = path.clone();
+                let failed = |source| ShareError::Local { url: self.url(), source };
+                let size = files::inspect(&path).map_or(0, |found| found.len());
+                if size > LARGEST {
+                    let digest = files::digest_of_file(path).await.map_err(failed)?;
+                    return Ok(Some(Standing { text: Err(size), tag: Tag(digest.to_string()) }));
+                }
                 let read = files::blocking(move || files::read_whole(&path)).await;
-                let read = read.map_err(|source| ShareError::Local { url: self.url(), source })?;
+                let read = read.map_err(failed)?;
                 Ok(read.map(|text| {
                     let (tag, size) = (Tag(Digest::of(&text).to_string()), files::length(&text));
                     let text = if size > LARGEST { Err(size) } else { Ok(Bytes::from(text)) };

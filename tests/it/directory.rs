@@ -83,6 +83,27 @@ async fn a_read_only_directory_denies_access() {
 }
 
 #[tokio::test]
+async fn a_large_file_that_grows_or_begins_otherwise_is_another_version() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, key) = (store(directory.path()), Key::Metafile(commit(1)));
+    let path = directory.path().join(key.to_string());
+    let large = vec![b'x'; 5 << 20];
+    let tag = put(&store, &key, &large, &Condition::Absent).await.unwrap();
+    let told = store.get(&key, 1000).await.unwrap_err();
+    assert!(matches!(&told, StoreError::TooLarge { size: 5_242_880, tag: told, .. } if *told == tag), "{told:?}");
+    assert_eq!(store.get(&key, 10 << 20).await.unwrap().unwrap().1, tag);
+    let other = [b"y", &large[1..]].concat();
+    for changed in [[large.as_slice(), b"x"].concat(), other] {
+        fs::write(&path, changed).unwrap();
+        let lost = put(&store, &key, b"small", &matches(&tag)).await.unwrap_err();
+        assert!(matches!(lost, StoreError::Precondition { .. }), "{lost:?}");
+    }
+    fs::write(&path, &large).unwrap();
+    put(&store, &key, b"small", &matches(&tag)).await.unwrap();
+    assert_eq!(get(&store, &key).await.unwrap().0, b"small");
+}
+
+#[tokio::test]
 async fn nothing_is_created_before_the_first_put() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("store");

@@ -18,6 +18,7 @@ mod alike;
 mod architecture;
 mod cli;
 mod conformance;
+mod corpus;
 mod decorated;
 #[cfg(unix)]
 mod directory;
@@ -37,8 +38,11 @@ mod histories;
 mod hooked;
 #[cfg(unix)]
 mod hooks;
+mod hostile;
 #[cfg(unix)]
 mod killed;
+mod laws;
+mod laws_s3;
 mod mainline;
 mod metafile;
 mod metalogic;

@@ -88,17 +88,17 @@ pub(super) fn get(task: &Task, path: &Path, largest: u64) -> Result<Option<(Byte
     let Some((file, _)) = find(path).map_err(|error| task.fault(error))? else {
         return Ok(None);
     };
+    let fault = |error| task.fault(error);
     let mut bytes = Vec::new();
-    (&file).take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| task.fault(error))?;
-    let mut hasher = Hasher::default();
-    hasher.update(&bytes);
-    let mut size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if size <= largest {
-        return Ok(Some((bytes.into(), tag(hasher.finish()))));
+    (&file).take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(fault)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) <= largest {
+        let tag = tag_of(task, &file, Digest::of(&bytes))?;
+        return Ok(Some((bytes.into(), tag)));
     }
     drop(bytes);
-    size += hash(task, &file, &mut hasher)?;
-    Err(StoreError::TooLarge { key: task.to_string(), size, largest, tag: tag(hasher.finish()) })
+    (&file).rewind().map_err(fault)?;
+    let (tag, size) = version(task, &file)?;
+    Err(StoreError::TooLarge { key: task.to_string(), size, largest, tag })
 }
 
 pub(super) fn open(task: &Task, path: &Path, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
@@ -124,14 +124,35 @@ pub(super) fn current(task: &Task, path: &Path) -> Result<Option<Tag>, StoreErro
     let Some((file, _)) = find(path).map_err(|error| task.fault(error))? else {
         return Ok(None);
     };
-    let mut hasher = Hasher::default();
-    hash(task, &file, &mut hasher)?;
-    Ok(Some(tag(hasher.finish())))
+    version(task, &file).map(|(tag, _)| Some(tag))
 }
 
-/// Returns the tag of the version that has these bytes.
-pub(super) fn tag(digest: Digest) -> Tag {
+/// How many bytes of a file its tag is made of, and its size where it has more. Nobody writes a document as large as that twice, and whoever
+/// finds one where a small one belongs is not to wait until all of it was read.
+const TAGGED: u64 = 4 << 20;
+
+/// Returns the tag of the version that a file is, whose bytes have this digest.
+pub(super) fn tag_of(task: &Task, mut file: &File, digest: Digest) -> Result<Tag, StoreError> {
+    let fault = |error| task.fault(error);
+    if file.metadata().map_err(fault)?.len() <= TAGGED {
+        return Ok(tag(digest));
+    }
+    file.rewind().map_err(fault)?;
+    version(task, file).map(|(tag, _)| tag)
+}
+
+/// Returns the tag of the version that has these bytes, which are not more than [`TAGGED`].
+fn tag(digest: Digest) -> Tag {
     Tag(digest.to_string())
+}
+
+/// Returns the tag of the version that a file at its beginning is, and its size in bytes.
+fn version(task: &Task, file: &File) -> Result<(Tag, u64), StoreError> {
+    let mut hasher = Hasher::default();
+    let read = hash(task, file.take(TAGGED), &mut hasher)?;
+    let size = file.metadata().map_err(|error| task.fault(error))?.len().max(read);
+    let Tag(digest) = tag(hasher.finish());
+    Ok((if size > TAGGED { Tag(format!("{digest} {size}")) } else { Tag(digest) }, size))
 }
 
 /// Opens the file of an object. A directory is no object, nor is a special file: to open a FIFO would wait for a writer.
@@ -160,7 +181,7 @@ fn describe_object(file: &File, metadata: &Metadata) -> Object {
 }
 
 /// Hashes what follows in a file, and returns how many bytes that was.
-fn hash(task: &Task, mut file: &File, hasher: &mut Hasher) -> Result<u64, StoreError> {
+fn hash(task: &Task, mut file: impl Read, hasher: &mut Hasher) -> Result<u64, StoreError> {
     let mut buffer = vec![0; PIECE];
     let mut size = 0;
     loop {

@@ -29,8 +29,9 @@ pub(super) fn put(
     }
     let mut draft = draft(task, site, attributes)?;
     let digest = fill(task, draft.as_file_mut(), content)?;
+    let tag = read::tag_of(task, draft.as_file(), digest)?;
     settle(task, site, draft, key, attributes, condition)?;
-    Ok(read::tag(digest))
+    Ok(tag)
 }
 
 pub(super) fn copy(task: &Task, site: &Site, from: &Key, to: &Key) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use aws_sdk_s3::config::retry::RetryPartition;
 
 use super::terms::OnEvery;
 use super::whole::Whole;
-use crate::aws::{Common, Place, Retries, SettingError, Site};
+use crate::aws::{Bounded, Common, Place, Retries, SettingError, Site};
 use crate::organisation::Region;
 use crate::reason::Service;
 use crate::registry::Terms;
@@ -31,6 +31,7 @@ pub(super) async fn build(common: &Common, region: Option<&Region>, terms: &Term
         .retry_classifier(Retries)
         .retry_partition(RetryPartition::new(line.partition()))
         .force_path_style(line.path_style)
+        .interceptor(Bounded)
         .interceptor(Whole)
         .interceptor(OnEvery::of(terms));
     builder.set_endpoint_url(line.site.endpoint.clone());

@@ -35,12 +35,18 @@ pub(super) async fn keys(bucket: &Bucket, prefix: &Prefix) -> Result<Vec<String>
     Ok(rests)
 }
 
+/// How many names a page counts for at least: it may have fewer, but not for ever.
+const PAGE: usize = 2;
+
+/// How many names a listing has at most: more are no address of anybody's, but a listing that never ends.
+const MOST_NAMES: usize = 1_000_000;
+
 /// Lists what begins with a prefix, page by page: what follows it, and sizes in bytes.
 async fn entries(bucket: &Bucket, what: &str, delimiter: Option<&str>) -> Result<Vec<(String, u64)>, StoreError> {
     let prefix = bucket.below(what);
     let corrupt = |problem: String| StoreError::Corrupt { key: what.to_owned(), problem };
     let mut found: Vec<(String, u64)> = Vec::new();
-    let mut next: Option<String> = None;
+    let (mut next, mut pages): (Option<String>, usize) = (None, 0);
     loop {
         let ask = |client: aws_sdk_s3::Client| {
             let page = client.list_objects_v2().bucket(&bucket.name).prefix(&prefix);
@@ -54,6 +60,10 @@ async fn entries(bucket: &Bucket, what: &str, delimiter: Option<&str>) -> Result
         }
         if page.is_truncated() != Some(true) {
             return Ok(found);
+        }
+        pages += 1;
+        if found.len().max(pages * PAGE) > MOST_NAMES {
+            return Err(corrupt(format!("its listing has no end after {pages} pages")));
         }
         let token = page.next_continuation_token;
         if token.is_none() || token == next {
