@@ -307,7 +307,7 @@ fn again(sandbox: &Sandbox, scenario: &Scenario) -> Option<String> {
 
 /// Says whether a file has not got its name yet.
 fn is_draft(name: &str) -> bool {
-    name.rsplit('/').next().is_some_and(|name| name.starts_with(".metalogic-") || name.starts_with("put-"))
+    name.contains("/.metalogic/tmp/") || name.rsplit('/').next().is_some_and(|name| name.starts_with(".metalogic-"))
 }
 
 /// A metafile is whole, and names only what is there, with the digest that it has.
