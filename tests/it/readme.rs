@@ -13,7 +13,7 @@ use metalogic::registry::Registry;
 use crate::fake::parameters::ParameterStore;
 use crate::sandbox::Sandbox;
 
-fn readme() -> String {
+pub fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
 }
 
@@ -33,7 +33,7 @@ fn blocks(readme: &str, language: &str) -> Vec<String> {
 }
 
 /// Returns the rows of the table whose head begins with these cells.
-fn table(readme: &str, head: &str) -> Vec<Vec<String>> {
+pub fn table(readme: &str, head: &str) -> Vec<Vec<String>> {
     let mut lines = readme.lines().skip_while(|line| *line != head);
     assert!(lines.next().is_some(), "no table has the head {head}");
     let rows = lines.skip(1).take_while(|line| line.starts_with('|'));
@@ -193,5 +193,30 @@ fn every_command_that_stands_for_one_of_startifact_is_one() {
         let parsed = metalogic::cli::command().try_get_matches_from(words);
         let shows = |error: &clap::Error| !error.use_stderr();
         assert!(parsed.as_ref().map_or_else(shows, |_| true), "{command}: {}", parsed.unwrap_err());
+    }
+}
+
+#[test]
+fn every_command_that_shows_a_figure_again_runs_something() {
+    let list = std::process::Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    let tests: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    let readme = readme();
+    let reliability = readme.split("\n## ").find(|section| section.starts_with("Reliability\n")).unwrap();
+    let commands: Vec<&str> = reliability.split('`').filter(|code| code.contains("--test it ")).collect();
+    assert!(commands.len() >= 6, "{commands:?}");
+    for command in commands {
+        let (_, rest) = command.split_once("--test it ").unwrap();
+        let (rest, _) = rest.split_once(" |").unwrap_or((rest, ""));
+        let filters: Vec<&str> = rest.split(' ').filter(|word| !word.starts_with("--")).collect();
+        // Cargo itself takes one name; several come behind two dashes.
+        assert!(rest.starts_with("-- ") || filters.len() == 1, "{command}");
+        for filter in filters {
+            assert!(tests.iter().any(|test| test.contains(filter)), "{filter} of {command} is no test");
+        }
+    }
+    let corpora = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/fuzz")).unwrap();
+    for target in corpora.map(|corpus| corpus.unwrap().file_name().into_string().unwrap()) {
+        assert!(reliability.contains(&format!("| `{target}` ")), "{target}");
     }
 }

@@ -20,6 +20,8 @@ use std::time::Instant;
 use acts::Props;
 use play::{Play, Wrong};
 
+use crate::readme::{readme, table};
+
 /// How many schedules the test command runs.
 const SCHEDULES: u64 = 10_000;
 
@@ -111,6 +113,13 @@ fn planted_faults_are_found() {
         println!("{wrong:?} is seen with seed {seed}: {fault}");
         // What is seen can be seen again.
         assert!(told(seed, Some(wrong)).ends_with(&fault), "{wrong:?}");
+    }
+    // The README says with which seeds.
+    let told_of: Vec<_> = table(&readme(), "| planted fault | seen with seed |");
+    assert_eq!(told_of.iter().map(|row| &*row[0]).collect::<Vec<_>>(), Wrong::FAULTS.map(Wrong::told));
+    for (wrong, row) in Wrong::FAULTS.into_iter().zip(&told_of) {
+        let seed = row[1].parse().unwrap();
+        assert!(desk::perform(&Play::of(seed, Some(wrong)), &Props::new(), false).fault.is_some(), "{row:?}");
     }
     // They are seen for what is wrong with them: written in the same way and right, nothing is seen.
     let control = run(0..ENOUGH, Some(Wrong::Nothing)).fault;

@@ -38,6 +38,18 @@ impl Wrong {
     /// Those that must be seen.
     pub const FAULTS: [Self; 5] =
         [Self::TagAfterLook, Self::MetafileFirst, Self::BlindMetafile, Self::BlindArtifact, Self::OwnConflict];
+
+    /// Returns what the README calls it.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::TagAfterLook => "the version that the write depends on is read after the look at the address",
+            Self::MetafileFirst => "the metafile is written before the artifact",
+            Self::BlindMetafile => "the metafile is put without its condition",
+            Self::BlindArtifact => "the artifact is put without its condition",
+            Self::OwnConflict => "a retry takes its own object for a conflict",
+        }
+    }
 }
 
 /// What somebody does.
