@@ -163,6 +163,10 @@ impl<'a> Walk<'a> {
         let unseen = |(name, at): &(&Name, &Commit)| self.listings.contains_key(at) && !self.stands(**at, name);
         let behind: HashSet<Commit> = inherited().filter(unseen).map(|(_, at)| *at).collect();
         self.listings.retain(|commit, _| !behind.contains(commit));
+        // Whose child an ancestor is does not change: what was read for that need not be read again.
+        if self.ancestors.last().is_some_and(|last| self.metafile(*last).is_some()) {
+            self.extend().await?;
+        }
         self.metafiles.retain(|_, metafile| {
             let says = |name: &Name| metafile.as_ref().and_then(|metafile| metafile.artifacts.get(name));
             inherited().all(|(name, at)| says(name) == Some(at))

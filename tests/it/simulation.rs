@@ -13,11 +13,13 @@ mod wrong;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use acts::Props;
+use desk::Outcome;
 use play::{Play, Wrong};
 
 use crate::readme::{readme, table};
@@ -35,10 +37,20 @@ fn number(variable: &str) -> Option<u64> {
 /// What came of many runs.
 #[derive(Default)]
 struct Findings {
-    /// The lowest seed that failed, as far as was looked, and what was not as it was promised.
+    /// The lowest seed that failed, and what was not as it was promised.
     fault: Option<(u64, String)>,
     /// How often what happened.
     tally: BTreeMap<&'static str, u64>,
+}
+
+/// Runs one seed. To panic is a fault like any other.
+fn performed(seed: u64, wrong: Option<Wrong>, props: &Props, traced: bool) -> Outcome {
+    let trace = Mutex::new(Vec::new());
+    let perform = || desk::perform(&Play::of(seed, wrong), props, traced.then_some(&trace));
+    let mut outcome = catch_unwind(AssertUnwindSafe(perform))
+        .unwrap_or_else(|_| Outcome { fault: Some("somebody panics".to_owned()), ..Outcome::default() });
+    outcome.trace = trace.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcome
 }
 
 /// Runs seeds on every processor until one fails.
@@ -48,13 +60,17 @@ fn run(seeds: Range<u64>, wrong: Option<Wrong>) -> Findings {
         let mut tally = BTreeMap::new();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end || found.lock().unwrap().fault.is_some() {
+            let known = found.lock().unwrap().fault.as_ref().map_or(seeds.end, |(lowest, _)| *lowest);
+            if seed >= known {
                 break;
             }
-            let outcome = desk::perform(&Play::of(seed, wrong), &props, false);
+            let outcome = performed(seed, wrong, &props, false);
             outcome.tally.iter().for_each(|(what, times)| *tally.entry(*what).or_default() += times);
             if let Some(fault) = outcome.fault {
-                found.lock().unwrap().fault.get_or_insert((seed, fault));
+                let mut found = found.lock().unwrap();
+                if found.fault.as_ref().is_none_or(|(lowest, _)| seed < *lowest) {
+                    found.fault = Some((seed, fault));
+                }
             }
         }
         let mut found = found.lock().unwrap();
@@ -67,10 +83,9 @@ fn run(seeds: Range<u64>, wrong: Option<Wrong>) -> Findings {
 
 /// Runs a seed once more and tells all that happened.
 fn told(seed: u64, wrong: Option<Wrong>) -> String {
-    let play = Play::of(seed, wrong);
-    let outcome = desk::perform(&play, &Props::new(), true);
-    let happened = outcome.trace.unwrap_or_default().join("\n");
-    format!("{play:?}\n{happened}\n{}", outcome.fault.as_deref().unwrap_or("all is as it was promised"))
+    let outcome = performed(seed, wrong, &Props::new(), true);
+    let fault = outcome.fault.as_deref().unwrap_or("all is as it was promised");
+    format!("{:?}\n{}\n{fault}", Play::of(seed, wrong), outcome.trace.join("\n"))
 }
 
 #[test]
@@ -99,10 +114,9 @@ fn no_schedule_breaks_what_is_promised() {
 fn a_seed_gives_the_same_run_each_time() {
     let props = Props::new();
     for seed in 0..number("METALOGIC_TWICE").unwrap_or(100) {
-        let trace = |_| desk::perform(&Play::of(seed, None), &props, true).trace;
-        let traces = [0, 1].map(trace);
+        let traces = [0, 1].map(|_| performed(seed, None, &props, true).trace);
         assert_eq!(traces[0], traces[1], "seed {seed}");
-        assert!(traces[0].as_ref().is_some_and(|trace| !trace.is_empty()));
+        assert!(!traces[0].is_empty());
     }
 }
 
@@ -119,7 +133,7 @@ fn planted_faults_are_found() {
     assert_eq!(told_of.iter().map(|row| &*row[0]).collect::<Vec<_>>(), Wrong::FAULTS.map(Wrong::told));
     for (wrong, row) in Wrong::FAULTS.into_iter().zip(&told_of) {
         let seed = row[1].parse().unwrap();
-        assert!(desk::perform(&Play::of(seed, Some(wrong)), &Props::new(), false).fault.is_some(), "{row:?}");
+        assert!(performed(seed, Some(wrong), &Props::new(), false).fault.is_some(), "{row:?}");
     }
     // They are seen for what is wrong with them: written in the same way and right, nothing is seen.
     let control = run(0..ENOUGH, Some(Wrong::Nothing)).fault;

@@ -24,19 +24,13 @@ pub struct Outcome {
     /// What is not as it was promised.
     pub fault: Option<String>,
     /// What happened, where somebody asked for that.
-    pub trace: Option<Vec<String>>,
+    pub trace: Vec<String>,
     pub tally: BTreeMap<&'static str, u64>,
 }
 
 impl Outcome {
     fn count(&mut self, what: &'static str) {
         *self.tally.entry(what).or_default() += 1;
-    }
-
-    fn tell(&mut self, what: impl FnOnce() -> String) {
-        if let Some(trace) = &mut self.trace {
-            trace.push(what());
-        }
     }
 }
 
@@ -116,15 +110,16 @@ impl Watcher for Place {
 /// What an actor does, from its first operation to what it says at the end.
 pub type Acting<'a> = Pin<Box<dyn Future<Output = String> + 'a>>;
 
-/// Performs a play to its end, or to the first thing that is not as it is promised.
-pub fn perform(play: &Play, props: &Props, traced: bool) -> Outcome {
+/// Performs a play to its end, or to the first thing that is not as it is promised. What happens is told as it happens, where somebody asks
+/// for that.
+pub fn perform(play: &Play, props: &Props, trace: Option<&Mutex<Vec<String>>>) -> Outcome {
     // The pauses after lost races are chance too, and the seed's.
     fastrand::seed(play.seed);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let (store, truths) = (MemoryStore::default(), Truths::new(play));
-        let mut performance = Performance::new(play, props, &truths, &store, traced);
+        let mut performance = Performance::new(play, props, &truths, &store, trace);
         let fault = match performance.run().await {
             Ok(()) => truths.hold_at_the_end(&store, props).await.err(),
             Err(fault) => Some(fault),
@@ -141,11 +136,18 @@ struct Performance<'a> {
     desk: Arc<Mutex<Desk>>,
     running: Vec<Option<Acting<'a>>>,
     rng: Rng,
+    trace: Option<&'a Mutex<Vec<String>>>,
     outcome: Outcome,
 }
 
 impl<'a> Performance<'a> {
-    fn new(play: &'a Play, props: &'a Props, truths: &'a Truths<'a>, store: &'a MemoryStore, traced: bool) -> Self {
+    fn new(
+        play: &'a Play,
+        props: &'a Props,
+        truths: &'a Truths<'a>,
+        store: &'a MemoryStore,
+        trace: Option<&'a Mutex<Vec<String>>>,
+    ) -> Self {
         let desk = Arc::<Mutex<Desk>>::default();
         let begin = |actor| {
             let through: Arc<dyn Store> =
@@ -153,15 +155,21 @@ impl<'a> Performance<'a> {
             Some(acts::act(play, actor, through, props, truths))
         };
         let running = (0..play.actors.len()).map(begin).collect();
-        let outcome = Outcome { trace: traced.then(Vec::new), ..Outcome::default() };
-        Self { play, store, truths, desk, running, rng: Rng::with_seed(play.seed ^ 0x5eed), outcome }
+        let (rng, outcome) = (Rng::with_seed(play.seed ^ 0x5eed), Outcome::default());
+        Self { play, store, truths, desk, running, rng, trace, outcome }
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        if let Some(trace) = self.trace {
+            trace.lock().unwrap().push(what());
+        }
     }
 
     /// Lets one operation after the other meet its fate, until nobody wants anything any more.
     async fn run(&mut self) -> Result<(), String> {
         loop {
             for (actor, said) in self.quiesce().await {
-                self.outcome.tell(|| format!("{actor} {:?}: {said}", self.play.actors[actor]));
+                self.tell(|| format!("{actor} {:?}: {said}", self.play.actors[actor]));
                 self.outcome.count(self.play.actors[actor].kind());
             }
             self.truths.hold(self.store)?;
@@ -189,7 +197,7 @@ impl<'a> Performance<'a> {
     fn decide(&mut self, waiting: Waiting) {
         let Waiting { actor, operation, open } = waiting;
         if self.rng.f64() < self.play.deaths {
-            self.outcome.tell(|| format!("{actor} dies before {operation}"));
+            self.tell(|| format!("{actor} dies before {operation}"));
             self.outcome.count("died");
             self.dies(actor, (operation, open));
             return;
@@ -202,7 +210,7 @@ impl<'a> Performance<'a> {
             chance if chance < 1.0 && writes => (Fate::Late, "late"),
             _ => (Fate::Go, "operations"),
         };
-        self.outcome.tell(|| match fate {
+        self.tell(|| match fate {
             Fate::Go => format!("{actor} {operation}"),
             Fate::Lost | Fate::AnswerLost | Fate::SentTwice | Fate::Late => format!("{actor} {operation}: {fate:?}"),
         });
@@ -233,7 +241,7 @@ impl<'a> Performance<'a> {
     /// Does a write of which nobody thinks any more.
     async fn arrive(&mut self, chosen: usize) {
         let (actor, operation, late) = self.desk.lock().unwrap().late.remove(chosen);
-        self.outcome.tell(|| format!("{actor} {operation} comes late"));
+        self.tell(|| format!("{actor} {operation} comes late"));
         self.truths.let_pass(actor, true);
         late.await;
     }
