@@ -318,6 +318,10 @@ fn publish(error: &PublishError) -> Verdict {
         PublishError::Put { source, .. } | PublishError::Store(source) => store(source),
         PublishError::Compare { source: ReceiveError::Store(source), .. } => store(source),
         PublishError::Compare { source: ReceiveError::Io(_), .. } => plain(Kind::Unavailable),
+        PublishError::Gone { .. } => advised(
+            Kind::NotFound,
+            "run it again, and have whoever cleans the store leave the addresses of commits that are being built",
+        ),
         PublishError::Resolve(source) => resolve(source),
     }
 }

@@ -172,7 +172,7 @@ pub enum Occupant {
     Nothing,
     /// A regular file of so many bytes.
     File(u64),
-    /// A directory, a device or the like, or a symbolic link to one, which is not replaced.
+    /// A directory, a device or the like, or a symbolic link to one or to what is open in a process, which is not replaced.
     Other,
 }
 
@@ -185,6 +185,7 @@ pub fn occupant(target: &Path) -> io::Result<Occupant> {
         // A link to a file is replaced like a file, and not what it leads to. One to a directory or a device is not to be lost.
         Ok(metadata) if metadata.is_symlink() => match std::fs::metadata(target) {
             Ok(metadata) if !metadata.is_file() => Ok(Occupant::Other),
+            Ok(_) | Err(_) if leads_to_system(target) => Ok(Occupant::Other),
             Ok(_) | Err(_) => Ok(Occupant::Nothing),
         },
         Ok(metadata) if metadata.is_file() => Ok(Occupant::File(metadata.len())),
@@ -192,6 +193,30 @@ pub fn occupant(target: &Path) -> io::Result<Occupant> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Occupant::Nothing),
         Err(error) => Err(error),
     }
+}
+
+/// Says whether a symbolic link is the system's own, or leads to one that is: `/dev/stdout` leads to a regular file where the output goes
+/// to one, and is the machine's all the same.
+fn leads_to_system(link: &Path) -> bool {
+    /// As many as Linux follows.
+    const MOST: usize = 40;
+    let mut path = link.to_owned();
+    for _ in 0..MOST {
+        let (Some(name), Ok(parent)) = (path.file_name(), std::fs::canonicalize(parent(&path))) else { return false };
+        let is_in = |directory: &&str| parent.starts_with(directory);
+        // What is shared in memory are people's files.
+        if ["/dev", "/proc", "/sys"].iter().any(is_in) && !parent.starts_with("/dev/shm") {
+            return true;
+        }
+        let Ok(next) = std::fs::read_link(parent.join(name)) else { return false };
+        path = parent.join(next);
+    }
+    false
+}
+
+/// Returns the directory that a file lies in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes a directory with all that lead to it, where it is absent.

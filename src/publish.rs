@@ -44,6 +44,14 @@ pub enum PublishError {
         /// Why.
         source: ReceiveError,
     },
+    /// An artifact was put, or stood there, and was gone when the commit was resolved.
+    #[error("{name} was at the address of {commit} and is gone again: somebody removes what is published")]
+    Gone {
+        /// The artifact.
+        name: Name,
+        /// The commit.
+        commit: Commit,
+    },
     /// The store does not do what it was asked.
     #[error(transparent)]
     Store(StoreError),
@@ -150,6 +158,10 @@ pub async fn publish(
         Err(_) if !failures.is_empty() => return Err(failures),
         Err(error) => return Err(vec![PublishError::Resolve(error)]),
     };
+    // Who is told that it is published finds it in the metafile.
+    let gone = |name: &&Name| answer.metafile.artifacts.get(*name) != Some(&commit);
+    let missed = published.uploaded.iter().chain(&published.present).filter(gone);
+    failures.extend(missed.map(|name| PublishError::Gone { name: name.clone(), commit }));
     Ok(Published {
         answer,
         uploaded: published.uploaded,

@@ -26,7 +26,7 @@ impl Temporary {
         let Some(target) = target else {
             return Ok(Self::Nameless(tempfile::tempfile()?));
         };
-        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = super::parent(target);
         abandoned::sweep_once(parent);
         // The system takes the umask off, as it does for any new file.
         let bits = mode.map_or(0o666, Mode::bits);

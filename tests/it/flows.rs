@@ -11,9 +11,12 @@ use fastrand::Rng;
 use metalogic::address::{Commit, Tree};
 use metalogic::ancestry::{Ancestry, NoHistory, ToldHistory};
 use metalogic::artifact::{Digest, Name};
+use metalogic::catalog::Catalog;
 use metalogic::event::{Event, Observer, Silent};
 use metalogic::metafile::{LARGEST, Metafile, Record};
 use metalogic::metalogic::{Keep, Vocabulary};
+use metalogic::publish::{self, Item, PublishError};
+use metalogic::registry::Registry;
 use metalogic::resolve::{self, Answer, Question, ResolveError};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{Attributes, Condition, Content, Key, Store};
@@ -611,6 +614,35 @@ async fn whoever_lost_a_race_reads_the_ancestors_metafiles_again_where_they_are_
     stage.limits.max_ancestors = 1;
     let answer = stage.resolve(commit(1), &wanted(&["a.zip"])).await.unwrap();
     assert_eq!(answer.metafile.artifacts[&name("a.zip")], commit(3));
+}
+
+/// Removes an artifact as soon as it stands.
+struct Cleaner(MemoryStore);
+
+#[async_trait]
+impl Watcher for Cleaner {
+    async fn before(&self, operation: &str) -> Fate {
+        if operation.starts_with("get") {
+            self.0.delete(&Key::Artifact(commit(1), name("a.zip"))).await.unwrap();
+        }
+        Fate::Go
+    }
+
+    fn after(&self, _: &str, _: &dyn Debug) {}
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_something_is_published_which_is_gone() {
+    let (memory, history, files) = (MemoryStore::default(), chain(&[commit(1)]), tempfile::tempdir().unwrap());
+    let registry = Registry::parse(b"[projects.p]\nartifacts = ['a.zip', 'b.zip']\n", "artifacts.toml").unwrap();
+    let catalog = Catalog::new(registry, &[], &[]).unwrap();
+    let item = |text: &str| Item { name: name(text), path: files.path().join(text) };
+    let items = ["a.zip", "b.zip"].map(item);
+    items.iter().for_each(|item| std::fs::write(&item.path, "bytes").unwrap());
+    let store = Decorated::new(memory.clone(), Cleaner(memory.clone()));
+    let published = publish::publish(Stage::new(&store, &history).world(), &catalog, commit(1), &items, false).await;
+    let failures = published.unwrap().failures;
+    assert!(matches!(&failures[..], [PublishError::Gone { name, .. }] if name.as_str() == "a.zip"), "{failures:?}");
 }
 
 #[tokio::test]

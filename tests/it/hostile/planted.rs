@@ -61,6 +61,20 @@ fn a_link_under_an_artifacts_name_is_replaced_or_refused_and_never_followed() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_to_what_is_open_in_a_process_is_the_systems_and_never_replaced() {
+    let (sandbox, ..) = trap();
+    let link = sandbox.path("repo/stdout");
+    symlink("/proc/self/fd/1", &link).unwrap();
+    let output = std::fs::File::create(sandbox.path("output")).unwrap();
+    let mut command = sandbox.command("repo", &["-q", "--store", "../store", "fetch", "app.zip", "--as", "stdout"]);
+    let ran = command.stdout(output).output().unwrap();
+    assert_eq!(ran.status.code(), Some(7), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(link.is_symlink() && String::from_utf8_lossy(&ran.stderr).contains("--as -"));
+    assert_eq!(sandbox.read("output"), "");
+}
+
 #[test]
 fn links_with_the_names_of_temporary_files_are_in_nobodys_way() {
     let (sandbox, _, _) = trap();
