@@ -39,6 +39,10 @@ use crate::store::s3;
 use crate::words;
 use session::Session;
 
+/// How many threads work at once on however large a machine: what is waited for is the store, and each thread takes address space that may
+/// be limited.
+const MOST_WORKERS: usize = 8;
+
 /// How long a run that is interrupted waits for files that are being written to be put away.
 const LAST_MOMENTS: Duration = Duration::from_secs(3);
 
@@ -210,7 +214,8 @@ fn start(global: Global, command: Command, environment: Environment) -> Kind {
 
 /// Runs a command until it has ended or somebody ends it.
 fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_WORKERS);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     // Whoever interrupts git while a hook runs means git, which has done its work.
     let heeds_signals = !command.is_hook();
     let result = runtime.block_on(async {
