@@ -1,5 +1,5 @@
-//! Kill -9, for real: the binary is killed at random moments of all that it writes, on both stores. Nothing torn stands under a final name,
-//! whoever reads right then finds whole things or none, and a further run completes, however often it was killed before.
+//! Kill -9, for real: the binary is killed at random moments of what writes to a store and of what fetches from it. Nothing torn stands under
+//! a final name, whoever reads right then finds whole things or none, and a further run completes, however often it was killed before.
 //!
 //! `cargo test --test it killed:: -- --nocapture | grep '^|'` prints the table. `METALOGIC_KILLS=N` makes it N times as many kills, and
 //! `METALOGIC_KILLS_SEED=N`, which every failure tells, draws the same lots again.
