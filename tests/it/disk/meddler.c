@@ -262,14 +262,17 @@ static void answer(int listener, struct seccomp_notif *asked) {
     if ((is_watched(one) || is_watched(other)) && counts(kind)) {
         counted++;
         int meddles = wanted && (counted == wanted || (sticky && counted > wanted));
+        long halved = meddles && half ? write_half(asked) : 0;
+        if (half && !halved)
+            meddles = 0; /* There was nothing to halve. */
         if (log_file)
             fprintf(log_file, "%ld\t%s\t%s\t%s\t%s\n", counted, kind, one, other, meddles ? "!" : "");
         if (meddles && command) {
             if (system(command))
                 fprintf(stderr, "meddler: the command failed: %s\n", command);
         } else if (meddles && half) {
-            if ((reply.val = write_half(asked)))
-                reply.flags = 0;
+            reply.val = halved;
+            reply.flags = 0;
         } else if (meddles) {
             reply.flags = 0;
             reply.error = -fault;
