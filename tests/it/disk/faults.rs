@@ -133,7 +133,7 @@ fn whatever_the_disk_does_nothing_torn_is_left_and_the_exit_code_says_whose_it_w
     let halves = runs.iter().zip(&outcomes).filter(|(run, _)| matches!(run.fault.deed, Deed::Halves));
     let (met, tried) = (halves.clone().filter(|(_, outcome)| outcome.met).count(), halves.count());
     println!("{met} of {tried} writes were halved");
-    assert!(met > 0, "{met} of {tried} writes were halved");
+    assert!(met > 10, "{met} of {tried} writes were halved");
 }
 
 #[test]
