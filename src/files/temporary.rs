@@ -54,7 +54,7 @@ impl Temporary {
     pub fn keep(self) -> io::Result<()> {
         match self {
             Self::Beside(file, target) => {
-                // Some file systems tell only now that there was no room, and none keeps a name before its bytes then.
+                // Some file systems tell only now that there was no room. And after a crash a file with its name has all its bytes.
                 sync(file.as_file())?;
                 file.persist(target).map(|_| ()).map_err(|error| error.error)
             }

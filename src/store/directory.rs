@@ -1,5 +1,6 @@
 //! A store in a directory: of this machine, or of a file system that several share.
 
+mod folder;
 mod lock;
 mod read;
 mod site;

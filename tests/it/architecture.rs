@@ -127,7 +127,8 @@ fn foreign_types_stay_in_their_rooms() {
         ),
         ("std::process::Command", &["git"]),
         ("std::process::", &["cli", "detach", "git", "journal"]),
-        ("nix::unistd", &["detach"]),
+        ("nix::unistd", &["detach", "store/directory"]),
+        ("nix::fcntl", &["store/directory"]),
         ("anyhow::", &["failure", "cli"]),
         ("clap::", &["config", "cli"]),
         (

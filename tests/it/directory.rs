@@ -14,6 +14,7 @@ use metalogic::store::directory::DirectoryStore;
 use metalogic::store::{Attributes, Condition, Content, Key, Store, StoreError, Upload};
 
 use crate::conformance::{TempFile, artifact, commit, get, increment, matches, put, read, refused};
+use crate::sandbox::Sandbox;
 
 /// Tells a test that it is the child of itself: the directory to work in.
 const CHILD: &str = "METALOGIC_TEST_CHILD";
@@ -162,6 +163,18 @@ async fn what_is_made_in_a_directory_that_a_group_shares_is_shared() {
     }
 }
 
+#[test]
+fn how_open_a_new_store_is_and_what_leads_to_it_the_umask_says() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.write("repo/app.zip", "app");
+    let script = "mkdir -m 1777 open && cd repo && umask 077 && metalogic --store ../open/to/store publish app.zip >&2 && echo done";
+    assert_eq!(sandbox.shell(script), "done\n");
+    for name in sandbox.tree("open").iter().filter(|name| sandbox.path("open").join(name).is_dir()) {
+        let mode = fs::metadata(sandbox.path("open").join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn objects_are_plain_files_and_all_else_lies_apart() {
     let directory = tempfile::tempdir().unwrap();
@@ -256,6 +269,32 @@ async fn what_a_killed_process_left_is_swept_after_a_day() {
     assert_eq!(files(&temporary).len(), 3);
     put(&store, &Key::registry(), b"", &Condition::None).await.unwrap();
     assert_eq!(files(&temporary), ["future", "young"]);
+}
+
+#[tokio::test]
+async fn a_directory_that_a_killed_process_was_about_to_name_is_swept_after_a_day() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = directory.path().join(".metalogic");
+    let places = [directory.path().to_owned(), own.clone(), own.join("tmp")];
+    let drafts = |name: &str| places.each_ref().map(|place| place.join(name));
+    for (names, hours) in
+        [(drafts(".metalogic-old"), 25), (drafts(".metalogic-new"), 23), (drafts(".metalogic-full"), 25)]
+    {
+        for draft in names {
+            fs::create_dir_all(&draft).unwrap();
+            if draft.ends_with(".metalogic-full") {
+                fs::write(draft.join("kept"), "").unwrap();
+            }
+            let time = SystemTime::now() - Duration::from_secs(3600 * hours);
+            fs::File::open(&draft).unwrap().set_modified(time).unwrap();
+        }
+    }
+    put(&store(directory.path()), &Key::registry(), b"", &Condition::None).await.unwrap();
+    let left = |name| drafts(name).map(|draft| draft.is_dir());
+    assert_eq!(
+        [left(".metalogic-old"), left(".metalogic-new"), left(".metalogic-full")],
+        [[false; 3], [true; 3], [true; 3]]
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod moment;
 mod place;
 mod publish;
 mod registry;
+mod running;
 mod scenario;
 mod stage;
 mod stub;

@@ -20,11 +20,18 @@ impl Sandbox {
         Self { directory: tempfile::Builder::new().prefix("metalogic-test-").tempdir().unwrap() }
     }
 
-    /// Makes one whose files are in memory, where this machine has such a place: they need not last.
+    /// Makes one whose files are in memory, where this machine has such a place with room in it (a container's has next to none): they need
+    /// not last.
     pub fn fleeting() -> Self {
-        let builder = || tempfile::Builder::new().prefix("metalogic-test-").to_owned();
-        let directory = builder().tempdir_in("/dev/shm").or_else(|_| builder().tempdir()).unwrap();
-        Self { directory }
+        const MEMORY: &str = "/dev/shm";
+        const ROOM: u64 = 2 << 30;
+        let has_room = nix::sys::statvfs::statvfs(MEMORY)
+            .is_ok_and(|found| u64::from(found.blocks_available()) * u64::from(found.fragment_size()) >= ROOM);
+        let in_memory = || tempfile::Builder::new().prefix("metalogic-test-").tempdir_in(MEMORY);
+        match has_room.then(in_memory) {
+            Some(Ok(directory)) => Self { directory },
+            Some(Err(_)) | None => Self::new(),
+        }
     }
 
     /// Makes a repository `repo` whose registry has two artifacts, and one commit.

@@ -57,7 +57,7 @@ fn open_there(path: &Path) -> io::Result<File> {
 fn make(site: &Site, path: &Path) -> io::Result<File> {
     let mut builder = tempfile::Builder::new();
     let draft = builder.prefix("lock-").make_in(site.temporary()?, |path| system::create(path, false))?;
-    system::share(draft.path())?;
+    system::share(draft.path(), path.parent().unwrap_or(path))?;
     match draft.persist_noclobber(path) {
         Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => open_there(path),
         made => made.map_err(|failed| failed.error),

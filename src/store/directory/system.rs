@@ -32,13 +32,39 @@ pub(super) fn is_shared(_: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Opens what is new to the group where the directory that it lies in is: people of several accounts may write to one store.
+/// Says whether two directories stand, and are of one group, which what is made inside is of too.
 #[cfg(unix)]
-pub(super) fn share(path: &Path) -> io::Result<()> {
+pub(super) fn are_of_one_group(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let group = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.gid()).ok();
+    group(one).is_some_and(|one| group(other) == Some(one))
+}
+
+#[cfg(not(unix))]
+pub(super) fn are_of_one_group(one: &Path, other: &Path) -> bool {
+    one.is_dir() && other.is_dir()
+}
+
+/// Removes a file, unless another than this one has its name by now.
+#[cfg(unix)]
+pub(super) fn take_back(path: &Path, file: &File) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (found, own) = (std::fs::symlink_metadata(path)?, file.metadata()?);
+    if (found.dev(), found.ino()) == (own.dev(), own.ino()) { std::fs::remove_file(path) } else { Ok(()) }
+}
+
+/// Elsewhere nobody can tell, so it stays.
+#[cfg(not(unix))]
+pub(super) fn take_back(_: &Path, _: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Opens what is new to the group where the directory that it is to lie in is: people of several accounts may write to one store.
+#[cfg(unix)]
+pub(super) fn share(path: &Path, parent: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     /// Write, and the group goes on to what is made inside.
     const OF_GROUP: u32 = 0o2070;
-    let Some(parent) = path.parent() else { return Ok(()) };
     let open = std::fs::metadata(parent)?.permissions().mode() & OF_GROUP;
     let mut permissions = std::fs::metadata(path)?.permissions();
     if open & 0o020 == 0 || permissions.mode() & open == open {
@@ -51,7 +77,7 @@ pub(super) fn share(path: &Path) -> io::Result<()> {
 
 /// Elsewhere what is new has its directory's permissions by itself.
 #[cfg(not(unix))]
-pub(super) fn share(_: &Path) -> io::Result<()> {
+pub(super) fn share(_: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }
 

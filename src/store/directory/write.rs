@@ -7,7 +7,8 @@ use std::path::Path;
 use tempfile::{NamedTempFile, PersistError};
 
 use super::super::{Attributes, Condition, Content, Key, StoreError, Tag, source};
-use super::site::{Site, make_directory};
+use super::folder::Folder;
+use super::site::Site;
 use super::task::Task;
 use super::{lock, read, system};
 use crate::artifact::{Digest, Mode};
@@ -57,7 +58,7 @@ pub(super) fn delete(task: &Task, site: &Site, key: &Key) -> Result<(), StoreErr
     }
     let folder = own_folder(task, site, &path)?;
     let _lock = lock::take(task, site, key)?;
-    match fs::remove_file(&path) {
+    match open_folder(task, site, &path)?.remove(path.file_name().unwrap_or_default()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed.and_then(|()| system::sync_directory(folder)).map_err(|error| task.fault(error)),
     }
@@ -99,27 +100,35 @@ fn settle(
     let path = site.path(key);
     finish(draft.as_file(), key, attributes).map_err(|error| task.fault(error))?;
     let folder = own_folder(task, site, &path)?;
-    make_directory(folder).map_err(|error| task.fault(error))?;
+    site.make_directory(folder).map_err(|error| task.fault(error))?;
     task.go_on()?;
-    let settled = match condition {
-        Condition::Absent => draft.persist_noclobber(&path),
+    match condition {
+        Condition::Absent => add(task, site, draft, &path)?,
         Condition::None | Condition::Matches(_) => {
             let _lock = lock::take(task, site, key)?;
             if !holds(task, &path, condition)? {
                 return Err(task.precondition());
             }
-            draft.persist(&path)
+            let own = open_folder(task, site, &path)?;
+            own.replace(draft, path.file_name().unwrap_or_default()).map_err(|error| task.fault(error))?;
+            own_folder(task, site, &path).map_err(|_| astray(task))?;
         }
-    };
-    match settled {
-        Ok(_) => {
-            // An address that became a link meanwhile led the object elsewhere, where it is not to be.
-            if own_folder(task, site, &path).is_err() {
-                return Err(astray(task, &path, condition));
+    }
+    system::sync_directory(folder).map_err(|error| task.fault(error))
+}
+
+/// Gives a draft a name that nothing has.
+fn add(task: &Task, site: &Site, draft: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+    match draft.persist_noclobber(path) {
+        Ok(file) => {
+            if own_folder(task, site, path).is_ok() {
+                return Ok(());
             }
-            system::sync_directory(folder).map_err(|error| task.fault(error))
+            // The link may have led the object elsewhere, where it is not to be; or it came later, and leads to what is somebody else's.
+            let _ = system::take_back(path, &file);
+            Err(astray(task))
         }
-        Err(PersistError { error, .. }) if is_taken(&error, condition) => Err(task.precondition()),
+        Err(PersistError { error, .. }) if error.kind() == io::ErrorKind::AlreadyExists => Err(task.precondition()),
         Err(PersistError { error, .. }) => Err(task.fault(error)),
     }
 }
@@ -138,16 +147,8 @@ fn finish(file: &File, key: &Key, attributes: Attributes) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Takes back what was put through a link, where it replaced nothing.
-fn astray(task: &Task, path: &Path, condition: &Condition) -> StoreError {
-    if *condition == Condition::Absent {
-        let _ = fs::remove_file(path);
-    }
+fn astray(task: &Task) -> StoreError {
     task.fault(io::Error::other("its address became a symbolic link while it was written"))
-}
-
-fn is_taken(error: &io::Error, condition: &Condition) -> bool {
-    *condition == Condition::Absent && error.kind() == io::ErrorKind::AlreadyExists
 }
 
 /// Says whether the condition of a put holds at this moment.
@@ -174,4 +175,14 @@ fn own_folder<'a>(task: &Task, site: &Site, path: &'a Path) -> Result<&'a Path, 
         return Err(task.fault(error));
     }
     Ok(folder)
+}
+
+/// Opens the directory of an object, never one that a link in its place leads to. The store's own may be a link.
+fn open_folder(task: &Task, site: &Site, path: &Path) -> Result<Folder, StoreError> {
+    let folder = own_folder(task, site, path)?;
+    match Folder::open(folder, folder == site.root()) {
+        Ok(opened) => Ok(opened),
+        // The system's words for a link would be odd ones.
+        Err(error) => own_folder(task, site, path).and_then(|_| Err(task.fault(error))),
+    }
 }

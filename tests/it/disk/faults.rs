@@ -86,6 +86,14 @@ struct Plan<'a> {
     calls: Vec<Call>,
 }
 
+/// Holds what a run came to.
+struct Outcome {
+    code: i32,
+    /// Whether the fault came.
+    met: bool,
+    wrong: Vec<String>,
+}
+
 /// Names one run.
 struct Run<'a> {
     plan: &'a Plan<'a>,
@@ -109,15 +117,23 @@ fn whatever_the_disk_does_nothing_torn_is_left_and_the_exit_code_says_whose_it_w
         }
     }
     let outcomes = side_by_side(&runs, |run| run.go(meddler));
-    let wrong: Vec<&String> = outcomes.iter().flat_map(|(_, wrong)| wrong).collect();
-    let told: Vec<(&str, &str, i32)> =
-        runs.iter().zip(&outcomes).map(|(run, (code, _))| (run.fault.name, run.plan.scenario.name, *code)).collect();
+    let wrong: Vec<&String> = outcomes.iter().flat_map(|outcome| &outcome.wrong).collect();
+    let told: Vec<(&str, &str, i32)> = runs
+        .iter()
+        .zip(&outcomes)
+        .map(|(run, outcome)| (run.fault.name, run.plan.scenario.name, outcome.code))
+        .collect();
     table("fault", told.iter().map(|(fault, _, code)| (*fault, *code)));
     table("command", told.iter().map(|(_, command, code)| (*command, *code)));
     println!("{} runs of {} commands, {} wrong", runs.len(), plans.len(), wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.iter().take(40).map(|wrong| wrong.as_str()).collect::<Vec<_>>().join("\n"));
     // A meddler that meddles with nothing would find nothing.
     assert!(told.iter().filter(|(.., code)| *code != 0).count() > 300);
+    // A write of one byte cannot be halved, and where no write can be, nothing was tried.
+    let halves = runs.iter().zip(&outcomes).filter(|(run, _)| matches!(run.fault.deed, Deed::Halves));
+    let (met, tried) = (halves.clone().filter(|(_, outcome)| outcome.met).count(), halves.count());
+    println!("{met} of {tried} writes were halved");
+    assert!(met > 10, "{met} of {tried} writes were halved");
 }
 
 #[test]
@@ -173,8 +189,7 @@ impl<'a> Plan<'a> {
 }
 
 impl Run<'_> {
-    /// Returns the exit code and what is wrong.
-    fn go(&self, meddler: &std::path::Path) -> (i32, Vec<String>) {
+    fn go(&self, meddler: &std::path::Path) -> Outcome {
         let (scenario, sandbox) = (self.plan.scenario, self.plan.template.copied());
         let meddling = Meddling {
             watched: scenario.watched.iter().map(|path| (*path).to_owned()).collect(),
@@ -199,7 +214,7 @@ impl Run<'_> {
             let met: Vec<String> = met.iter().take(3).map(|call| format!("{} {}", call.kind, call.path)).collect();
             format!("{}, {} at call {} ({}): {wrong}\n{ran}", scenario.name, self.fault.name, self.nth, met.join(", "))
         };
-        (code, wrong.into_iter().map(what).collect())
+        Outcome { code, met: !met.is_empty(), wrong: wrong.into_iter().map(what).collect() }
     }
 
     /// What a run leaves is whole: as it was, or as it was to be.

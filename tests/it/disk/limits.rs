@@ -94,6 +94,10 @@ fn what_a_person_may_not_read_or_write_is_access_denied_by_its_path() {
         std::fs::create_dir(sandbox.path(directory)).unwrap();
     }
     sandbox.shell("cp -R repo own && chmod -R a+rX store repo own && cp in/app.zip in/secret && cp -R store hidden && mkdir own/.git/metalogic");
+    // Somebody else may not be let into the directory in which the binary was built.
+    let binary = sandbox.path("program");
+    std::fs::copy(env!("CARGO_BIN_EXE_metalogic"), &binary).unwrap();
+    bits("program", 0o755);
     bits("open", 0o777);
     bits("in/secret", 0);
     bits("hidden", 0);
@@ -128,7 +132,8 @@ fn what_a_person_may_not_read_or_write_is_access_denied_by_its_path() {
         (&["-C", "../own", "stub"], "open", 9, "[DIR]/own/.git/metalogic/builds/"),
         (&["-C", "../own", "show"], "open", 0, ""),
     ] {
-        let mut command = sandbox.command("repo", arguments);
+        let mut command = sandbox.plain_command(binary.to_str().unwrap());
+        command.args(arguments).current_dir(sandbox.path("repo"));
         command.env("TMPDIR", sandbox.path(temporary)).env("HOME", sandbox.path("closed"));
         // Nothing is denied to the superuser.
         if root {

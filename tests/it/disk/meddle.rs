@@ -45,7 +45,7 @@ pub struct Call {
     pub met: bool,
 }
 
-/// Builds the meddler, once; none where there is no compiler, or the kernel does not take part. That is said.
+/// Builds the meddler, once; none where there is no compiler, or the kernel does not take part. That is said, and in CI it is a failure.
 pub fn meddler() -> Option<&'static Path> {
     static MEDDLER: OnceLock<Option<PathBuf>> = OnceLock::new();
     MEDDLER.get_or_init(build).as_deref()
@@ -56,10 +56,10 @@ fn build() -> Option<PathBuf> {
     let (draft, program) = (directory.join(format!("meddler-{}", std::process::id())), directory.join("meddler"));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/disk/meddler.c");
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let built = Command::new(&compiler).args(["-O1", "-Wall", "-Werror", "-o"]).arg(&draft).arg(source).output();
+    let built = Command::new(&compiler).args(["-O1", "-Wall", "-o"]).arg(&draft).arg(source).output();
     let why = match built {
-        Ok(output) => {
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(output) if !output.status.success() => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Ok(_) => {
             std::fs::rename(&draft, &program).unwrap();
             let output = Command::new(&program).args(["-w", "/", "--", "/bin/sh", "-c", ":"]).output().unwrap();
             if output.status.success() {
@@ -69,6 +69,8 @@ fn build() -> Option<PathBuf> {
         }
         Err(error) => format!("{}: {error}", compiler.display()),
     };
+    let ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(!ci, "faults of the disk cannot be tried: {why}");
     eprintln!("FAULTS OF THE DISK ARE NOT TRIED HERE, only limits of the shell are: {why}");
     None
 }
@@ -113,7 +115,7 @@ impl Sandbox {
         names.into_iter().filter(is_file).map(read).collect()
     }
 
-    /// Makes another with the same files and links.
+    /// Makes another with the same directories and files; a link becomes a copy of the file that it leads to.
     pub fn copied(&self) -> Self {
         let copy = Self::fleeting();
         copy_tree(&self.path(""), &copy.path(""));

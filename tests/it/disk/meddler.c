@@ -230,9 +230,16 @@ static long write_half(const struct seccomp_notif *asked) {
     size_t size = asked->data.args[2] / 2;
     if (asked->data.nr != __NR_write || !size)
         return 0;
-    char name[64], *bytes = malloc(size);
-    snprintf(name, sizeof name, "/proc/%u", asked->pid);
-    int process = syscall(__NR_pidfd_open, asked->pid, 0);
+    char name[64], line[256], *bytes = malloc(size);
+    /* Who asks is a thread, and only its process can be opened. */
+    int leader = asked->pid;
+    snprintf(name, sizeof name, "/proc/%u/status", asked->pid);
+    FILE *status = fopen(name, "re");
+    while (status && fgets(line, sizeof line, status) && sscanf(line, "Tgid: %d", &leader) != 1)
+        continue;
+    if (status)
+        fclose(status);
+    int process = syscall(__NR_pidfd_open, leader, 0);
     int file = process < 0 ? -1 : (int)syscall(__NR_pidfd_getfd, process, (int)asked->data.args[0], 0);
     long done = 0;
     if (file >= 0 && remember(asked->pid, asked->data.args[1], bytes, size) == (ssize_t)size)
@@ -262,14 +269,17 @@ static void answer(int listener, struct seccomp_notif *asked) {
     if ((is_watched(one) || is_watched(other)) && counts(kind)) {
         counted++;
         int meddles = wanted && (counted == wanted || (sticky && counted > wanted));
+        long halved = meddles && half ? write_half(asked) : 0;
+        if (half && !halved)
+            meddles = 0; /* There was nothing to halve. */
         if (log_file)
             fprintf(log_file, "%ld\t%s\t%s\t%s\t%s\n", counted, kind, one, other, meddles ? "!" : "");
         if (meddles && command) {
             if (system(command))
                 fprintf(stderr, "meddler: the command failed: %s\n", command);
         } else if (meddles && half) {
-            if ((reply.val = write_half(asked)))
-                reply.flags = 0;
+            reply.val = halved;
+            reply.flags = 0;
         } else if (meddles) {
             reply.flags = 0;
             reply.error = -fault;

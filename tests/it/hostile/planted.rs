@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::expect_lines;
@@ -27,10 +28,14 @@ fn trap() -> (Sandbox, String, Vec<PathBuf>) {
 /// Runs the program, which waits for nothing.
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
     let since = Instant::now();
-    let mut command = sandbox.plain_command("timeout");
-    command.arg(PATIENCE.as_secs().to_string()).arg(env!("CARGO_BIN_EXE_metalogic"));
-    command.args(["-q", "--store", "../store"]).args(arguments).current_dir(sandbox.path("repo"));
-    let ran = sandbox.ran(&arguments.join(" "), &command.output().unwrap());
+    let mut command = sandbox.command("repo", &["-q", "--store", "../store"]);
+    let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while child.try_wait().unwrap().is_none() && since.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Whoever has ended is not hurt.
+    drop(child.kill());
+    let ran = sandbox.ran(&arguments.join(" "), &child.wait_with_output().unwrap());
     assert!(since.elapsed() < PATIENCE, "{ran}");
     expect_lines(&ran);
     ran
@@ -124,7 +129,7 @@ fn a_link_inside_the_store_is_never_written_through_and_nobody_waits_for_it() {
                 [&["show"][..], &["show", "--fresh"], &["fetch", "-o", "got"], &["publish", "app.zip"], &["resolve"]]
             {
                 let ran = run(&sandbox, arguments);
-                assert!(ran.code.is_some_and(|code| code != 124), "{ran}");
+                assert!(ran.code.is_some(), "{ran}");
                 // A metafile that is a link to a file may be put in its place.
                 assert!(ran.code == Some(0) || ran.stderr.contains(&commit), "{place} {}: {ran}", target.display());
                 expect_untouched(&sandbox);
@@ -142,7 +147,7 @@ fn a_store_whose_builds_lead_nowhere_says_so_at_once() {
         symlink(target, sandbox.path("store/builds")).unwrap();
         for arguments in [&["show"][..], &["fetch", "-o", "got"], &["publish", "app.zip"]] {
             let ran = run(&sandbox, arguments);
-            assert!(ran.code.is_some_and(|code| code != 124), "{ran}");
+            assert!(ran.code.is_some(), "{ran}");
             assert!(arguments[0] != "publish" || ran.code != Some(0), "{ran}");
         }
         expect_untouched(&sandbox);

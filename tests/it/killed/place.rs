@@ -31,6 +31,11 @@ pub fn is_beside(name: &str) -> bool {
     name.starts_with(BESIDE.0) && name.ends_with(BESIDE.1)
 }
 
+/// Says whether a directory is on the way to its name.
+fn is_draft(path: &Path) -> bool {
+    path.file_name().unwrap().to_str().unwrap().starts_with(BESIDE.0)
+}
+
 pub struct Place {
     pub name: &'static str,
     pub sandbox: Sandbox,
@@ -169,9 +174,22 @@ impl Place {
         self.sandbox.tree(&directory).into_iter().filter(files).collect()
     }
 
+    /// Returns the directories that are in the store, where it is one itself.
+    fn directories(&self) -> Vec<PathBuf> {
+        if self.fake.is_some() {
+            return Vec::new();
+        }
+        let names = self.sandbox.tree(&format!("store-{}", self.round.get()));
+        names.iter().map(|name| self.root().join(name)).filter(|path| path.is_dir()).collect()
+    }
+
     /// Returns how much the killed processes left that is on the way to a name; it may lie where nobody takes it for an object, and
     /// nowhere else. All else must be as open as the store.
     pub fn leftovers(&self) -> usize {
+        for draft in self.directories().iter().filter(|path| is_draft(path)) {
+            let place = draft.parent().unwrap().strip_prefix(self.root()).unwrap().to_str().unwrap();
+            assert!(["", ".metalogic", ".metalogic/tmp"].contains(&place), "{} lies in the store", draft.display());
+        }
         for file in self.files() {
             let first = file.split('/').next().unwrap();
             let last = file.rsplit('/').next().unwrap();
@@ -193,8 +211,7 @@ impl Place {
         for name in self.sandbox.tree(&directory) {
             let path = self.root().join(&name);
             // What is not finished has no name yet.
-            let is_draft = path.file_name().unwrap().to_str().unwrap().starts_with(BESIDE.0);
-            let Some(metadata) = fs::metadata(&path).ok().filter(|_| !is_draft) else { continue };
+            let Some(metadata) = fs::metadata(&path).ok().filter(|_| !is_draft(&path)) else { continue };
             let wanted = match metadata.is_dir() {
                 true => 0o2070,
                 false if name.starts_with(".metalogic/locks/") => 0o060,
@@ -211,7 +228,10 @@ impl Place {
         let of_store = inside(self.root().join(".metalogic/tmp")).map(|entry| entry.path());
         let is_beside = |entry: &fs::DirEntry| is_beside(entry.file_name().to_str().unwrap());
         let of_target = inside(self.sandbox.path("got")).filter(is_beside).map(|entry| entry.path());
-        of_store.chain(of_target).collect()
+        let mut all: Vec<PathBuf> = of_store.chain(of_target).collect();
+        let drafts = self.directories().into_iter().filter(|path| is_draft(path) && !all.contains(path));
+        all.extend(drafts.collect::<Vec<_>>());
+        all
     }
 
     /// Has the temporary files be a day older.

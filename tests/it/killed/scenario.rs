@@ -8,6 +8,7 @@ use fastrand::Rng;
 
 use super::moment::{self, Life};
 use super::place::Place;
+use super::running::Running;
 use super::{EVERYWHERE, HITS, ONLY};
 
 /// How often at most a process is killed before one may complete.
@@ -141,7 +142,7 @@ impl<'a> Scenario<'a> {
     fn kill(&self, life: Life, rng: &mut Rng) -> bool {
         let pause = life.length.mul_f64(0.5 * rng.f64());
         let other = self.beside.map(|(command, _)| {
-            let other = command().spawn().unwrap();
+            let other = Running::start(&mut command());
             std::thread::sleep(if rng.bool() { pause } else { Duration::ZERO });
             other
         });
@@ -154,12 +155,12 @@ impl<'a> Scenario<'a> {
             }
         };
         child.kill().unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = child.ended();
         let killed = output.status.code().is_none();
         assert!(killed || output.status.success(), "{}", self.place.sandbox.ran(self.name, &output));
         self.hold();
         if let (Some(other), Some((_, law))) = (other, self.beside) {
-            self.expect_done(&other.wait_with_output().unwrap());
+            self.expect_done(&other.ended());
             law();
         }
         self.place.settle();
@@ -179,18 +180,18 @@ impl<'a> Scenario<'a> {
             Instant::now()
         };
         let began = prepared();
-        self.expect_done(&self.start().wait_with_output().unwrap());
+        self.expect_done(&self.start().ended());
         let length = began.elapsed();
         prepared();
         let (child, life) = moment::live(self.place, || self.start());
-        self.expect_done(&child.wait_with_output().unwrap());
+        self.expect_done(&child.ended());
         assert_eq!((self.hold(), self.place.leftovers()), (Standing::Whole, 0));
         Life { length, ..life }
     }
 
     fn complete(&self, rng: &mut Rng) {
         let began = Instant::now();
-        self.expect_done(&self.start().wait_with_output().unwrap());
+        self.expect_done(&self.start().ended());
         assert!(began.elapsed() < SOON, "the dead held it up: {:?}", began.elapsed());
         assert_eq!(self.hold(), Standing::Whole, "a further run completes");
         self.read(rng);
@@ -206,9 +207,9 @@ impl<'a> Scenario<'a> {
         assert!(output.status.success(), "{}", self.place.sandbox.ran(self.name, output));
     }
 
-    fn start(&self) -> Child {
+    fn start(&self) -> Running {
         // Nobody reads what it says before its end, which must not hold it up.
-        let mut child = (self.command)().stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = Running::start((self.command)().stdin(Stdio::piped()).stdout(Stdio::null()));
         // Who is killed, or needs none, reads none.
         drop(child.stdin.take().unwrap().write_all(self.input.as_bytes()));
         child
