@@ -294,3 +294,27 @@ fn a_registry_that_is_no_file_is_refused_and_not_waited_for() {
         assert!(ran.code == Some(12) && ran.stderr.contains("not a regular file"), "{ran}");
     }
 }
+
+#[test]
+fn every_unknown_name_is_told_and_one_that_nothing_can_have_is_to_be_removed() {
+    let (sandbox, address) = built();
+    let told = |hint: &str, arguments: &[&str]| {
+        let run = sandbox.run(arguments);
+        assert!(run.code == Some(6) && run.stderr.contains(hint), "{run}");
+        run.stderr
+    };
+    sandbox.write(&format!("{address}/dir.zip/x"), "");
+    let said = told("remove or move away file://", &["publish"]);
+    assert!(said.contains("/dir.zip/: no artifact") && !said.contains("registry add"), "{said}");
+    std::fs::rename(sandbox.path(&format!("{address}/dir.zip")), sandbox.path("away")).unwrap();
+    // Another spelling of what is registered can be no name of its own.
+    sandbox.write(&format!("{address}/APP.zip"), "");
+    assert!(told("APP.zip: no artifact can have that name", &["resolve"]).contains("remove or move away"));
+    let names: Vec<String> = (0..81).map(|number| format!("{}-{number}.zip", "long".repeat(10))).collect();
+    names.iter().for_each(|name| sandbox.write(&format!("{address}/{name}"), ""));
+    for arguments in [&["resolve"][..], &["--json", "resolve"]] {
+        let said = told("`metalogic registry add` registers them", arguments);
+        assert!(said.contains("; remove or move away file://") && said.contains("/APP.zip: "), "{said}");
+        names.iter().for_each(|name| assert!(said.contains(name.as_str()), "{name}: {said}"));
+    }
+}
