@@ -219,7 +219,10 @@ fn local(error: &std::io::Error) -> Verdict {
     if matches!(kind, System::PermissionDenied | System::ReadOnlyFilesystem) {
         advised(Kind::AccessDenied, "check who may read and write there")
     } else if kind == System::NotFound {
-        advised(Kind::NotFound, "check the path: only -o makes a directory that is absent")
+        advised(
+            Kind::NotFound,
+            "check the path, and that its directory is there still: only -o makes one that is absent",
+        )
     } else if matches!(kind, System::AlreadyExists | System::NotADirectory | System::IsADirectory) {
         advised(Kind::Conflict, "something else stands there: name another place")
     } else if kind == System::InvalidFilename {
@@ -283,7 +286,12 @@ fn resolve(error: &ResolveError) -> Verdict {
         ResolveError::NoParent(_) => {
             advised(Kind::Git, "run it in a clone that has the commit (-C DIR), or `metalogic stub` it in one first")
         }
-        ResolveError::Metafile { .. } => plain(Kind::Integrity),
+        ResolveError::Metafile { url, .. } => advised(
+            Kind::Integrity,
+            format!(
+                "its keys that this program does not know are kept and leave no room: take them out of {url}, or delete that and run `metalogic resolve`"
+            ),
+        ),
         ResolveError::Raced { .. } => {
             advised(Kind::NotYet, "run it again, or give it longer with --timeout: what was published stays")
         }

@@ -66,6 +66,8 @@ pub enum ResolveError {
     Metafile {
         /// The commit.
         commit: Commit,
+        /// Its URL.
+        url: String,
         /// What is wrong with it.
         source: MetafileError,
     },
@@ -224,7 +226,10 @@ impl Attempt {
         record_details(world, question, walk, &mut resolution).await?;
         // Where git does not have the commit, what its metafile said stays.
         resolution.metafile.tree = world.ancestry.tree(commit)?.or(resolution.metafile.tree);
-        let bytes = resolution.metafile.to_bytes().map_err(|source| ResolveError::Metafile { commit, source })?;
+        let bytes = resolution.metafile.to_bytes().map_err(|source| {
+            let url = world.store.url(&Key::Metafile(commit));
+            ResolveError::Metafile { commit, url, source }
+        })?;
         let is_unfit = |name: &&String| !question.vocabulary.admits(name);
         let unfit = resolution.unknown.iter().filter(is_unfit).cloned().collect();
         Ok(Self { read, resolution, unfit, bytes })

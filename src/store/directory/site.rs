@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempPath;
 
-use super::super::Key;
+use super::super::{Key, Outage};
 use super::system;
 use crate::address::Commit;
 
@@ -76,6 +76,10 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
+    if is_something_else(path) {
+        let problem = format!("{} is no directory", path.display());
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, problem));
+    }
     let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     make_directory(parent)?;
     match create(path, parent) {
@@ -84,6 +88,15 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
         made => made?,
     }
     system::sync_directory(parent)
+}
+
+/// Says whether what stands at a path is surely neither a directory nor a link to one.
+fn is_something_else(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(found) => !found.is_dir(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => false,
+        Err(error) => Outage::of_system(&error).is_none() && path.is_symlink(),
+    }
 }
 
 /// Makes a directory that is as open as the one that it lies in from its first moment on: whoever is killed half-way would leave one that
