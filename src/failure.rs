@@ -131,8 +131,7 @@ impl Failure {
 
     fn of(error: &anyhow::Error) -> Self {
         let (kind, hint) = verdict(error).unwrap_or((Kind::Other, None));
-        let mut causes: Vec<String> =
-            error.chain().skip(1).map(|cause| words::told(&cause.to_string()).into_owned()).collect();
+        let mut causes: Vec<String> = error.chain().skip(1).flat_map(|cause| lines(&cause.to_string())).collect();
         causes.extend(shelf::regions(error));
         causes.dedup();
         let message = message(error);
@@ -142,9 +141,19 @@ impl Failure {
     }
 }
 
+/// Returns the lines of what a cause says, which may be another program's words.
+fn lines(said: &str) -> Vec<String> {
+    let lines = said.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    lines.take(MOST_LINES).map(|line| words::told(line).into_owned()).collect()
+}
+
 /// Returns what an error says: in one line, unless it lists things. Anything else that would begin a line was put there by others.
 fn message(error: &anyhow::Error) -> String {
     let said = error.to_string();
+    // All names are told: whoever mends half of them is refused again.
+    if error.is::<Objection>() {
+        return words::text(&said).into_owned();
+    }
     if !is_list(error) {
         return words::told(&said).into_owned();
     }
@@ -210,7 +219,10 @@ fn local(error: &std::io::Error) -> Verdict {
     if matches!(kind, System::PermissionDenied | System::ReadOnlyFilesystem) {
         advised(Kind::AccessDenied, "check who may read and write there")
     } else if kind == System::NotFound {
-        advised(Kind::NotFound, "check the path: only -o makes a directory that is absent")
+        advised(
+            Kind::NotFound,
+            "check the path, and that its directory is there still: only -o makes one that is absent",
+        )
     } else if matches!(kind, System::AlreadyExists | System::NotADirectory | System::IsADirectory) {
         advised(Kind::Conflict, "something else stands there: name another place")
     } else if kind == System::InvalidFilename {
@@ -274,7 +286,12 @@ fn resolve(error: &ResolveError) -> Verdict {
         ResolveError::NoParent(_) => {
             advised(Kind::Git, "run it in a clone that has the commit (-C DIR), or `metalogic stub` it in one first")
         }
-        ResolveError::Metafile { .. } => plain(Kind::Integrity),
+        ResolveError::Metafile { url, .. } => advised(
+            Kind::Integrity,
+            format!(
+                "its keys that this program does not know are kept and leave no room: take them out of {url}, or delete that and run `metalogic resolve`"
+            ),
+        ),
         ResolveError::Raced { .. } => {
             advised(Kind::NotYet, "run it again, or give it longer with --timeout: what was published stays")
         }
@@ -283,10 +300,20 @@ fn resolve(error: &ResolveError) -> Verdict {
 
 fn objection(error: &Objection) -> Verdict {
     match error {
-        Objection::Unknown { .. } => advised(
-            Kind::UnknownArtifact,
-            "`metalogic registry add` registers them, or write them among a project's `retired`; then run this again. What is known was resolved",
-        ),
+        Objection::Unknown { names, unfit, .. } => {
+            let register = "`metalogic registry add` registers them, or write them among a project's `retired`";
+            let unfit = match unfit.len() {
+                0 => None,
+                1 => unfit.first().map(|url| format!("remove or move away {url}: no artifact can have that name")),
+                _ => {
+                    Some("remove or move away what a whole URL is told of: no artifact can have such a name".to_owned())
+                }
+            };
+            let register = (!names.is_empty()).then(|| register.to_owned());
+            let advice: Vec<String> = register.into_iter().chain(unfit).collect();
+            let advice = advice.join("; ");
+            advised(Kind::UnknownArtifact, format!("{advice}; then run this again. What is known was resolved"))
+        }
         Objection::Incomplete { .. } => advised(
             Kind::NotFound,
             "build and publish them here or at an ancestor, or look further with --max-ancestors",

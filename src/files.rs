@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Digest, Hasher, Mode};
 use crate::store::Progress;
 
+pub use abandoned::BEGIN as DRAFT;
 pub use program::{
     Standing, is_program, is_same, is_taken, path_of, place_program, remove, rename, set_aside, standing,
 };
@@ -165,6 +166,38 @@ pub async fn digest_of_file(path: PathBuf) -> io::Result<Digest> {
     .await
 }
 
+/// How many bytes of a document its version is told by, and its size where it has more: nobody waits until all of one was read that is far
+/// too large.
+const TELLING: u64 = 4 << 20;
+
+/// Returns what tells this version of a local document from another: its digest, where it is no larger than any document.
+///
+/// # Errors
+/// The system's.
+pub async fn version_of_file(path: PathBuf) -> io::Result<Digest> {
+    blocking(move || version_of(&mut File::open(path)?)).await
+}
+
+fn version_of(file: &mut File) -> io::Result<Digest> {
+    let mut hasher = Hasher::default();
+    let mut beginning = file.take(TELLING);
+    let mut piece = vec![0; PIECE];
+    let mut read = 0;
+    loop {
+        let bytes = read_some(&mut beginning, &mut piece)?;
+        if bytes.is_empty() {
+            break;
+        }
+        hasher.update(bytes);
+        read += length(bytes);
+    }
+    let size = file.metadata()?.len().max(read);
+    if size > TELLING {
+        hasher.update(&size.to_be_bytes());
+    }
+    Ok(hasher.finish())
+}
+
 /// Says what stands in a target's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occupant {
@@ -253,8 +286,7 @@ pub fn remove_tree(path: &Path, top: &Path) -> io::Result<()> {
 pub fn create_new(path: &Path, text: &str) -> io::Result<()> {
     let Temporary::Beside(mut file, target) = Temporary::new(Some(path), None)? else { return Ok(()) };
     file.as_file_mut().write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(target).map(drop).map_err(|error| error.error)
+    Temporary::Beside(file, target).keep_new()
 }
 
 /// Reads a regular file whole; none where there is nothing.

@@ -51,6 +51,9 @@ pub enum LocationError {
     /// The URL escapes bytes that are no text.
     #[error("the URL's escapes are not UTF-8")]
     Escapes,
+    /// The path has a character that no path has.
+    #[error("no path has a NUL")]
+    Nul,
     /// The path is relative, and what says it lies in no directory of this machine.
     #[error("what lies in a store has no directory that a path could be relative to: write a URL or an absolute path")]
     Relative,
@@ -97,6 +100,7 @@ impl Location {
             _ if text.is_empty() => Err(LocationError::Empty),
             None if scheme_without_slashes(text) => Err(LocationError::Slashes),
             None if text == "~" || text.starts_with("~/") => Err(LocationError::Tilde),
+            None if text.contains('\0') => Err(LocationError::Nul),
             None if base.join(text).is_absolute() => Ok(Self::Local(base.join(text))),
             None => Err(LocationError::Relative),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("s3") => Self::s3(rest),
@@ -106,7 +110,11 @@ impl Location {
                     return Err(LocationError::Host);
                 }
                 let path = percent_decode_str(path).decode_utf8().map_err(|_| LocationError::Escapes)?;
-                Ok(Self::Local(PathBuf::from(path.into_owned())))
+                if path.contains('\0') {
+                    Err(LocationError::Nul)
+                } else {
+                    Ok(Self::Local(PathBuf::from(path.into_owned())))
+                }
             }
             Some((scheme, _)) => Err(LocationError::Scheme(scheme.to_owned())),
         }

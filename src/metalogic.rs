@@ -49,6 +49,16 @@ pub struct Vocabulary {
     pub retired: BTreeSet<Name>,
 }
 
+impl Vocabulary {
+    /// Says whether a registry could come to know this name too: it is one, and differs from those that are known in more than case.
+    #[must_use]
+    pub fn admits(&self, text: &str) -> bool {
+        let Ok(name) = text.parse::<Name>() else { return false };
+        let folded = name.folded();
+        !self.registered.iter().chain(&self.retired).any(|known| known.folded() == folded)
+    }
+}
+
 /// Says what to do with entries of the commit's own metafile that nothing found supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {

@@ -187,9 +187,19 @@ pub enum Setting {
     Proxy,
     /// It does not know the conditions without which nothing is written.
     Conditions,
+    /// In its directory something else stands where a directory or a file belongs.
+    Place,
 }
 
 impl Setting {
+    /// Returns what is wrong with a directory, as far as the system says that something else stands there.
+    #[must_use]
+    pub fn of_system(error: &io::Error) -> Option<Self> {
+        use io::ErrorKind as System;
+        let kinds = [System::NotADirectory, System::IsADirectory, System::AlreadyExists];
+        (kinds.contains(&error.kind()) || error.raw_os_error().is_some_and(is_loop)).then_some(Self::Place)
+    }
+
     pub(crate) fn of(self, place: &str, service: Service) -> String {
         match self {
             Self::Value => format!("the settings for {place} are wrong"),
@@ -207,6 +217,18 @@ impl Setting {
             Self::Clock => format!("{place} refuses what comes from a machine whose clock is wrong"),
             Self::Proxy => format!("the proxy does not let {place} be asked"),
             Self::Conditions => format!("{place} cannot be written to: it does not know conditional writes"),
+            Self::Place => format!("something else stands where {place} belongs, or on the way there"),
         }
     }
+}
+
+/// Says whether links lead to each other: the standard library has no name for that.
+#[cfg(unix)]
+fn is_loop(number: i32) -> bool {
+    number == nix::libc::ELOOP
+}
+
+#[cfg(not(unix))]
+fn is_loop(_: i32) -> bool {
+    false
 }

@@ -53,9 +53,23 @@ impl Report {
         self.say(Verbosity::Quiet, &Words::labelled("warning", AnsiColor::Yellow, &words::told(text)));
     }
 
+    /// Tells what may be wrong, however much that is: a list of names.
+    pub fn warning_whole(&self, text: &str) {
+        self.say(Verbosity::Quiet, &Words::labelled("warning", AnsiColor::Yellow, text));
+    }
+
     /// Tells what is good to know.
     pub fn note(&self, text: &str) {
         self.say(Verbosity::Normal, &Words::labelled("note", AnsiColor::Cyan, &words::told(text)));
+    }
+
+    /// Tells names that it is good to know, all of them.
+    pub fn note_list<N: std::fmt::Display>(&self, what: &str, names: impl IntoIterator<Item = N>) {
+        let names: Vec<String> = names.into_iter().map(|name| words::told(&name.to_string()).into_owned()).collect();
+        self.say(
+            Verbosity::Normal,
+            &Words::labelled("note", AnsiColor::Cyan, &format!("{what}: {}", names.join(", "))),
+        );
     }
 
     /// Tells a line of the log.

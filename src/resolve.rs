@@ -1,13 +1,14 @@
 //! Resolving a commit: the metalogic on a store, and its result as the commit's metafile.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::address::Commit;
 use crate::ancestry::{AncestryError, End};
-use crate::artifact::Name;
+use crate::artifact::{METAFILE, Name};
 use crate::event::Event;
 use crate::metafile::{Metafile, MetafileError, Record};
 use crate::metalogic::{Keep, Metalogic, Resolution, Vocabulary};
@@ -47,6 +48,8 @@ pub struct Answer {
     pub missing: BTreeSet<Name>,
     /// The objects at the commit's own address whose names the registry does not know.
     pub unknown: BTreeSet<String>,
+    /// Those of them that no registry could ever know.
+    pub unfit: BTreeSet<String>,
 }
 
 /// Says why a commit could not be resolved.
@@ -63,6 +66,8 @@ pub enum ResolveError {
     Metafile {
         /// The commit.
         commit: Commit,
+        /// Its URL.
+        url: String,
         /// What is wrong with it.
         source: MetafileError,
     },
@@ -85,15 +90,17 @@ pub enum ResolveError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Objection {
     /// Objects stand at the commit's address whose names the registry does not know.
-    #[error("at the address of {commit} stands what no project knows: {}", names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", "))]
+    #[error("at the address of {commit} stands what no project knows:{}", listed(names.iter().chain(unfit)))]
     Unknown {
         /// The commit.
         commit: Commit,
-        /// The names, as the store has them.
+        /// The names that a registry could know, as people are told them.
         names: BTreeSet<String>,
+        /// The URLs of what has a name that no registry could ever know.
+        unfit: BTreeSet<String>,
     },
     /// Artifacts are missing that are required.
-    #[error("at {commit} are missing: {}", names.iter().map(Name::as_str).collect::<Vec<_>>().join(", "))]
+    #[error("at {commit} are missing:{}", listed(names))]
     Incomplete {
         /// The commit.
         commit: Commit,
@@ -102,12 +109,23 @@ pub enum Objection {
     },
 }
 
+/// Returns names as the end of a sentence: one in its line, several in a line each.
+#[must_use]
+pub fn listed<N: fmt::Display>(names: impl IntoIterator<Item = N>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    let before = if names.len() == 1 { " " } else { "\n    " };
+    names.iter().map(|name| format!("{before}{name}")).collect()
+}
+
 impl Answer {
     /// Returns the objection to objects whose names are unknown, if there are any.
     #[must_use]
     pub fn unknown(&self) -> Option<Objection> {
-        let (commit, names) = (self.metafile.commit, self.unknown.clone());
-        (!names.is_empty()).then_some(Objection::Unknown { commit, names })
+        let address = self.url.strip_suffix(METAFILE).unwrap_or(&self.url);
+        let names = self.unknown.difference(&self.unfit).map(|name| name.escape_debug().to_string()).collect();
+        let unfit = self.unfit.iter().map(|name| format!("{address}{}", name.escape_debug())).collect();
+        let commit = self.metafile.commit;
+        (!self.unknown.is_empty()).then_some(Objection::Unknown { commit, names, unfit })
     }
 }
 
@@ -160,6 +178,7 @@ pub async fn compute(world: World<'_>, question: &Question<'_>) -> Result<Answer
 struct Attempt {
     read: Option<(Vec<u8>, Tag)>,
     resolution: Resolution,
+    unfit: BTreeSet<String>,
     bytes: Vec<u8>,
 }
 
@@ -207,8 +226,13 @@ impl Attempt {
         record_details(world, question, walk, &mut resolution).await?;
         // Where git does not have the commit, what its metafile said stays.
         resolution.metafile.tree = world.ancestry.tree(commit)?.or(resolution.metafile.tree);
-        let bytes = resolution.metafile.to_bytes().map_err(|source| ResolveError::Metafile { commit, source })?;
-        Ok(Self { read, resolution, bytes })
+        let bytes = resolution.metafile.to_bytes().map_err(|source| {
+            let url = world.store.url(&Key::Metafile(commit));
+            ResolveError::Metafile { commit, url, source }
+        })?;
+        let is_unfit = |name: &&String| !question.vocabulary.admits(name);
+        let unfit = resolution.unknown.iter().filter(is_unfit).cloned().collect();
+        Ok(Self { read, resolution, unfit, bytes })
     }
 
     fn is_unchanged(&self) -> bool {
@@ -233,7 +257,7 @@ impl Attempt {
             world.observer.observe(&Event::Metafile { url: url.clone(), written });
         }
         let (missing, unknown) = (self.resolution.missing, self.resolution.unknown);
-        Answer { metafile, bytes: self.bytes, url, written, missing, unknown }
+        Answer { metafile, bytes: self.bytes, url, written, missing, unknown, unfit: self.unfit }
     }
 }
 

@@ -291,6 +291,9 @@ impl StoreError {
         if matches!(error.kind(), System::PermissionDenied | System::ReadOnlyFilesystem) {
             return Self::AccessDenied { key, denial: Denial::Plain, source: error.into() };
         }
+        if let Some(setting) = Setting::of_system(&error) {
+            return Self::Configuration { store: key, setting, source: error.into() };
+        }
         match Outage::of_system(&error) {
             Some(outage) => Self::Unavailable { key, outage, source: error.into() },
             None => Self::Other { key, source: error.into() },

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::artifact::is_device;
+use crate::files::DRAFT;
 use crate::location::FileName;
 use crate::words::is_unseen;
 
@@ -18,6 +19,9 @@ pub enum UnfitName {
     /// It does not look as it is.
     #[error("it has '{}', which is not seen", .0.escape_debug())]
     Unseen(char),
+    /// It is the name of what this program has not finished, and has it swept away in the end.
+    #[error("names that begin with {DRAFT} are for what this program has not finished")]
+    Draft,
     /// Windows takes it for a path, a drive or a pattern.
     #[error("Windows has no file with '{}' in its name", .0.escape_debug())]
     Character(char),
@@ -54,6 +58,9 @@ pub fn within(directory: &Path, name: &FileName, rules: Rules) -> Result<PathBuf
     }
     if name.len() > LONGEST {
         return Err(UnfitName::Long(name.len()));
+    }
+    if name.starts_with(DRAFT) {
+        return Err(UnfitName::Draft);
     }
     match rules {
         Rules::Windows => expect_windows(&name)?,

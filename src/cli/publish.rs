@@ -67,8 +67,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let answer = &published.answer;
     let missing = catalog.counted(&answer.missing);
     if !missing.is_empty() {
-        let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
-        session.report.note(&format!("missing still: {}", names.join(", ")));
+        session.report.note_list("missing still", &missing);
     }
     // What this build published itself is no news.
     let published_here = |name: &Name| published.uploaded.contains(name) || published.present.contains(name);

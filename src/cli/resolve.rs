@@ -34,7 +34,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let answer = session.writing(&*ports.store, arguments.dry_run, resolving).await?;
     let missing: Vec<String> = catalog.counted(&answer.missing).iter().map(ToString::to_string).collect();
     if !missing.is_empty() {
-        session.report.note(&format!("missing still: {}", missing.join(", ")));
+        session.report.note_list("missing still", &missing);
     }
     let object = json!({
         "url": answer.url,

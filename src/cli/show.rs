@@ -31,7 +31,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
                 false => "no metafile is stored there: this is what resolving gives now; it is not stored",
             });
             if let Some(objection) = answer.unknown() {
-                session.report.warning(&objection.to_string());
+                session.report.warning_whole(&objection.to_string());
             }
             (false, answer.url, answer.metafile, answer.bytes)
         }

@@ -64,6 +64,7 @@ fn set(setting: Setting) -> &'static str {
         | Setting::Name
         | Setting::Clock
         | Setting::Proxy
-        | Setting::Conditions => super::store::set(setting),
+        | Setting::Conditions
+        | Setting::Place => super::store::set(setting),
     }
 }

@@ -89,6 +89,7 @@ pub(super) fn set(setting: Setting) -> &'static str {
         Setting::Proxy => {
             "HTTPS_PROXY or HTTP_PROXY names it, as http://USER:PASSWORD@HOST:PORT where it wants to know who asks; NO_PROXY names hosts that need none"
         }
+        Setting::Place => "something else stands there: move it away, or name another store",
         Setting::Conditions => {
             "keep the store on a service that knows If-None-Match and If-Match on writes, as Amazon S3 does: without them builds overwrite each other"
         }

@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How the name of a temporary file begins.
-pub(super) const BEGIN: &str = ".metalogic-";
+pub const BEGIN: &str = ".metalogic-";
 
 /// How it ends, so that nobody's own file is taken for one.
 pub(super) const END: &str = ".part";

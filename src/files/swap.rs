@@ -5,10 +5,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Temporary, drain, same};
+use super::{Temporary, same, version_of};
 use crate::artifact::Digest;
 
-/// Writes a file whole or not at all, if the digest of what stands there is right; says whether it was.
+/// Writes a file whole or not at all, if the version of what stands there is right; says whether it was.
 ///
 /// Whoever else writes this way waits, at most so long: the kernel's lock is on the file that is replaced, and ends with the process. A
 /// symbolic link is followed, and permissions are kept.
@@ -29,9 +29,8 @@ pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], pa
             return Ok(false);
         }
     }
-    let digest = old.as_mut().map(|old| drain(old, u64::MAX, &mut io::sink(), &|_| ())).transpose();
-    let digest = digest.map_err(io::Error::from)?;
-    if !holds(digest.map(|(_, digest)| digest)) {
+    let version = old.as_mut().map(version_of).transpose()?;
+    if !holds(version) {
         return Ok(false);
     }
     let Temporary::Beside(mut new, target) = Temporary::new(Some(&target), None)? else { return Ok(false) };
@@ -39,11 +38,13 @@ pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], pa
     if let Some(old) = &old {
         new.as_file().set_permissions(old.metadata()?.permissions())?;
     }
-    new.as_file().sync_all()?;
-    let kept = if old.is_some() { new.persist(&target) } else { new.persist_noclobber(&target) };
-    match kept {
-        Err(error) if old.is_none() && error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        kept => kept.map(|_| true).map_err(|error| error.error),
+    let new = Temporary::Beside(new, target);
+    if old.is_some() {
+        return new.keep().map(|()| true);
+    }
+    match new.keep_new() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        kept => kept.map(|()| true),
     }
 }
 

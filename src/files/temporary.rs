@@ -47,6 +47,30 @@ impl Temporary {
         }
     }
 
+    /// Gives the bytes the target's name, where nothing has it, or sends them to standard output.
+    ///
+    /// # Errors
+    /// The system's: [`io::ErrorKind::AlreadyExists`] where something has that name.
+    pub fn keep_new(self) -> io::Result<()> {
+        let (file, target) = match self {
+            Self::Beside(file, target) => (file, target),
+            nameless @ Self::Nameless(_) => return nameless.keep(),
+        };
+        sync(file.as_file())?;
+        match file.persist_noclobber(&target) {
+            Ok(_) => Ok(()),
+            // Some file systems can neither rename without replacing nor link: there an empty file takes the name first.
+            Err(failed) if may_lack_it(&failed.error) => {
+                create(&target, 0o666)?;
+                failed.file.persist(&target).map(drop).map_err(|failed| {
+                    drop(std::fs::remove_file(&target));
+                    failed.error
+                })
+            }
+            Err(failed) => Err(failed.error),
+        }
+    }
+
     /// Gives the bytes the target's name, in one step, or sends them to standard output.
     ///
     /// # Errors
@@ -68,6 +92,12 @@ impl Temporary {
             }
         }
     }
+}
+
+/// Says whether a file system may not know what it was asked for; FAT says that it is not permitted to link.
+fn may_lack_it(error: &io::Error) -> bool {
+    use io::ErrorKind as System;
+    matches!(error.kind(), System::InvalidInput | System::Unsupported | System::PermissionDenied)
 }
 
 fn create(path: &Path, bits: u32) -> io::Result<File> {

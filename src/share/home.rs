@@ -97,7 +97,7 @@ impl Home {
                 let failed = |source| ShareError::Local { url: self.url(), source };
                 let size = files::inspect(&path).map_or(0, |found| found.len());
                 if size > LARGEST {
-                    let digest = files::digest_of_file(path).await.map_err(failed)?;
+                    let digest = files::version_of_file(path).await.map_err(failed)?;
                     return Ok(Some(Standing { text: Err(size), tag: Tag(digest.to_string()) }));
                 }
                 let read = files::blocking(move || files::read_whole(&path)).await;

@@ -359,7 +359,7 @@ async fn directories_and_special_files_are_no_objects() {
             let copy = store.copy(&key, &artifact(2, name)).await;
             assert!(matches!(copy, Err(StoreError::NotFound(_))));
             let taken = put(&store, &key, b"x", &Condition::Absent).await;
-            assert!(matches!(taken, Err(StoreError::Other { .. })), "to try again would not help: {taken:?}");
+            assert!(matches!(taken, Err(StoreError::Configuration { .. })), "to try again would not help: {taken:?}");
         }
         let listing = store.list(commit(1)).await.unwrap();
         assert!(listing.artifacts.is_empty(), "they must not pass for artifacts: {listing:?}");
@@ -387,9 +387,9 @@ async fn a_store_whose_root_is_a_file_fails_without_being_absent() {
     let root = directory.path().join("store");
     fs::write(&root, b"a file").unwrap();
     let (store, key) = (store(&root), artifact(1, "cef.zip"));
-    assert!(matches!(store.list(commit(1)).await, Err(StoreError::Other { .. })));
-    assert!(matches!(store.get(&key, 10).await, Err(StoreError::Other { .. })));
-    assert!(matches!(put(&store, &key, b"x", &Condition::Absent).await, Err(StoreError::Other { .. })));
+    assert!(matches!(store.list(commit(1)).await, Err(StoreError::Configuration { .. })));
+    assert!(matches!(store.get(&key, 10).await, Err(StoreError::Configuration { .. })));
+    assert!(matches!(put(&store, &key, b"x", &Condition::Absent).await, Err(StoreError::Configuration { .. })));
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! What a failure is called: one of each kind that the other tests do not meet by running a command.
 
+use std::collections::BTreeSet;
+
+use metalogic::artifact::Name;
 use metalogic::failure::{EndedError, Failure, Kind, Several, UsageError};
 use metalogic::publish::PublishError;
-use metalogic::resolve::ResolveError;
+use metalogic::resolve::{Objection, ResolveError};
 use metalogic::store::{Outage, StoreError};
 
 fn told(error: impl Into<anyhow::Error>) -> Failure {
@@ -51,7 +54,20 @@ fn what_nobody_classified_is_another_failure() {
 
 #[test]
 fn codes_and_names_of_kinds_are_each_their_own() {
-    let codes: std::collections::BTreeSet<u8> = Kind::ALL.iter().map(|kind| kind.code()).collect();
-    let names: std::collections::BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    let codes: BTreeSet<u8> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+    let names: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     assert_eq!((codes.len(), names.len()), (Kind::ALL.len(), Kind::ALL.len()));
+}
+
+#[test]
+fn a_cause_of_several_lines_is_told_line_by_line() {
+    let causes = told(anyhow::anyhow!("git says: fatal: one\n\nhint: t\u{1b}wo\n").context("git failed")).causes;
+    assert_eq!(causes, ["git says: fatal: one", r"hint: t\u{1b}wo"]);
+}
+
+#[test]
+fn every_artifact_that_is_missing_is_told() {
+    let names: BTreeSet<Name> = (0..81).map(|n| format!("{}-{n}.zip", "long".repeat(10)).parse().unwrap()).collect();
+    let message = told(Objection::Incomplete { commit: "1".repeat(40).parse().unwrap(), names: names.clone() }).message;
+    assert_eq!(message.lines().skip(1).map(|name| name.trim().parse().unwrap()).collect::<BTreeSet<Name>>(), names);
 }

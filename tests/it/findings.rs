@@ -59,7 +59,7 @@ fn what_is_no_file_never_passes_for_an_artifact_or_a_metafile() {
     for arguments in [&["resolve"][..], &["stub"]] {
         let began = std::time::Instant::now();
         let ran = sandbox.run(arguments);
-        assert!(ran.code == Some(1) && ran.stderr.contains("not a regular file"), "{ran}");
+        assert!(ran.code == Some(12) && ran.stderr.contains("not a regular file"), "{ran}");
         assert!(began.elapsed().as_secs() < 20, "there is nothing to wait for");
     }
 }
@@ -293,4 +293,96 @@ fn a_registry_that_is_no_file_is_refused_and_not_waited_for() {
         let ran = sandbox.run(&["--registry", registry, "resolve"]);
         assert!(ran.code == Some(12) && ran.stderr.contains("not a regular file"), "{ran}");
     }
+}
+
+#[test]
+fn every_unknown_name_is_told_and_one_that_nothing_can_have_is_to_be_removed() {
+    let (sandbox, address) = built();
+    let told = |hint: &str, arguments: &[&str]| {
+        let run = sandbox.run(arguments);
+        assert!(run.code == Some(6) && run.stderr.contains(hint), "{run}");
+        run.stderr
+    };
+    sandbox.write(&format!("{address}/dir.zip/x"), "");
+    let said = told("remove or move away file://", &["publish"]);
+    assert!(said.contains("/dir.zip/: no artifact") && !said.contains("registry add"), "{said}");
+    std::fs::rename(sandbox.path(&format!("{address}/dir.zip")), sandbox.path("away")).unwrap();
+    // Another spelling of what is registered can be no name of its own.
+    sandbox.write(&format!("{address}/APP.zip"), "");
+    assert!(told("APP.zip: no artifact can have that name", &["resolve"]).contains("remove or move away"));
+    let names: Vec<String> = (0..81).map(|number| format!("{}-{number}.zip", "long".repeat(10))).collect();
+    names.iter().for_each(|name| sandbox.write(&format!("{address}/{name}"), ""));
+    for arguments in [&["resolve"][..], &["--json", "resolve"]] {
+        let said = told("`metalogic registry add` registers them", arguments);
+        assert!(said.contains("; remove or move away file://") && said.contains("/APP.zip: "), "{said}");
+        names.iter().for_each(|name| assert!(said.contains(name.as_str()), "{name}: {said}"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn something_else_in_a_stores_place_is_to_be_moved_away() {
+    let (sandbox, _) = built();
+    let set = [
+        ("mkdir S && touch S/builds", "S"),
+        ("mkdir S && touch S/.metalogic", "S"),
+        ("ln -s /nonexistent S", "S"),
+        ("ln -s S S", "S"),
+        ("mkdir S && ln -s builds S/builds", "S"),
+        ("mkdir -p S/builds/$(git -C repo rev-parse HEAD)/build_meta.json", "S"),
+        ("touch S", "S/x"),
+        (":", "/dev/null/x"),
+    ];
+    for (script, store) in set {
+        sandbox.shell(&format!("rm -rf S; {script}"));
+        let store = sandbox.path(store);
+        let ran = sandbox.run(&["publish", "../docs.tar.gz", "--store", store.to_str().unwrap()]);
+        assert!(ran.code == Some(12) && ran.stderr.contains("move it away, or name another store"), "{script}: {ran}");
+        assert!(ran.stderr.contains("/S") || ran.stderr.contains("/dev/null"), "{script}: {ran}");
+    }
+    for store in ["file:///tmp/%00x", "/tmp/\\u0000x"] {
+        sandbox.write("R.toml", format!("[projects.p]\nartifacts = [\"app.zip\"]\n[store]\nurl = \"{store}\"\n"));
+        let ran = sandbox.run(&["--registry", "../R.toml", "show"]);
+        assert!(ran.code == Some(12) && ran.stderr.contains("NUL"), "{ran}");
+    }
+}
+
+#[test]
+fn a_metafile_whose_unknown_keys_leave_no_room_says_what_to_take_out() {
+    let (sandbox, address) = built();
+    let head = sandbox.git("repo", &["rev-parse", "HEAD"]).trim().to_owned();
+    let parent = sandbox.git("repo", &["rev-parse", "HEAD~1"]).trim().to_owned();
+    let text = |x: &str| {
+        format!(
+            "{{\n  \"artifacts\": {{}},\n  \"commit\": \"{head}\",\n  \"parent_commit\": \"{parent}\",\n  \"x\": \"{x}\"\n}}\n"
+        )
+    };
+    let room = (1 << 20) - text("").len();
+    let path = format!("{address}/build_meta.json");
+    sandbox.write(&path, text(&"x".repeat(room)));
+    let ran = sandbox.run(&["resolve"]);
+    let url = format!("{path}, or delete that and run `metalogic resolve`");
+    assert!(ran.code == Some(8) && ran.stderr.contains("leave no room: take them out of file://"), "{ran}");
+    assert!(ran.stderr.contains(&url), "{ran}");
+}
+
+#[test]
+fn a_registry_far_too_large_is_refused_at_once_and_replaced_by_its_tag_alone() {
+    let (sandbox, _) = built();
+    let large = std::fs::File::create(sandbox.path("shared.toml")).unwrap();
+    large.set_len(3 << 30).unwrap();
+    let began = std::time::Instant::now();
+    let push = |expect: &[&str]| {
+        let file = sandbox.path("repo/artifacts.toml");
+        sandbox.run(&[&["--registry", "../shared.toml", "registry", "push", file.to_str().unwrap()], expect].concat())
+    };
+    let refused = push(&[]);
+    assert!(refused.code == Some(12), "{refused}");
+    let tag = refused.stderr.split_once("its tag is ").unwrap().1.split(')').next().unwrap().to_owned();
+    large.set_len((3 << 30) + 1).unwrap();
+    assert_eq!(push(&["--expect", &tag]).code, Some(7), "it has grown");
+    large.set_len(3 << 30).unwrap();
+    assert_eq!(push(&["--expect", &tag]).code, Some(0));
+    assert!(began.elapsed().as_secs() < 10, "nobody reads all of it");
+    assert_eq!(sandbox.read("shared.toml"), sandbox.read("repo/artifacts.toml"));
 }

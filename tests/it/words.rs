@@ -159,6 +159,8 @@ fn a_recorded_name_never_leaves_the_directory() {
     for rules in [Rules::Windows, Rules::Other] {
         assert_eq!(got(&"x".repeat(256), rules), Err(UnfitName::Long(256)));
         assert!(got(&"x".repeat(255), rules).is_ok());
+        assert_eq!(got(".metalogic-x.part", rules), Err(UnfitName::Draft));
+        assert!(got(".metalogic", rules).is_ok());
         assert_eq!(got("a\u{202e}gpj.exe", rules), Err(UnfitName::Unseen('\u{202e}')));
     }
 }

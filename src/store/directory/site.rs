@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempPath;
 
-use super::super::Key;
+use super::super::{Key, Outage};
 use super::system;
 use crate::address::Commit;
 
@@ -81,6 +81,10 @@ impl Site {
         if path.is_dir() {
             return Ok(());
         }
+        if is_something_else(path) {
+            let problem = format!("{} is no directory", path.display());
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, problem));
+        }
         let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         self.make_directory(parent)?;
         match self.create(path, parent) {
@@ -129,6 +133,15 @@ impl Site {
                 let _ = fs::remove_dir(entry.path());
             }
         }
+    }
+}
+
+/// Says whether what stands at a path is surely neither a directory nor a link to one.
+fn is_something_else(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(found) => !found.is_dir(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => false,
+        Err(error) => Outage::of_system(&error).is_none() && path.is_symlink(),
     }
 }
 

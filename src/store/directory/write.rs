@@ -159,7 +159,10 @@ fn holds(task: &Task, path: &Path, condition: &Condition) -> Result<bool, StoreE
             let fault = |error| task.fault(error);
             let taken = read::present(fs::symlink_metadata(path)).map_err(fault)?.is_some();
             if taken && read::find(path).map_err(fault)?.is_none() {
-                return Err(fault(io::Error::other("something that is not a regular file stands there")));
+                return Err(fault(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "something that is not a regular file stands there",
+                )));
             }
             Ok(!taken)
         }
