@@ -5,6 +5,7 @@ mod config;
 mod hooks;
 mod kind;
 mod parameters;
+mod publish;
 mod registry;
 mod release;
 mod setup;
@@ -16,15 +17,12 @@ use std::error::Error;
 
 use crate::ancestry::AncestryError;
 use crate::doctor::DoctorError;
-use crate::files::MeasureError;
 use crate::git::GitError;
 use crate::metafile::MetafileError;
-use crate::publish::{Conflict, PublishError, Refusal};
 use crate::reason::Outage;
 use crate::resolve::{Objection, ResolveError};
 use crate::show::ShowError;
 use crate::stub::StubError;
-use crate::transfer::ReceiveError;
 use crate::words;
 
 use arrival::fetch;
@@ -34,6 +32,7 @@ use hooks::{hooks, late, missed};
 pub use hooks::LateError;
 pub use kind::Kind;
 use parameters::parameters;
+use publish::{conflict, measured, publish};
 use registry::{edit, is_list, registry, share};
 use release::{download, stage};
 use setup::{answer, parameter_name, setup};
@@ -337,65 +336,6 @@ fn show(error: &ShowError) -> Verdict {
             advised(Kind::Integrity, "`metalogic resolve` makes it anew; --fresh looks past it")
         }
     }
-}
-
-fn publish(error: &PublishError) -> Verdict {
-    match error {
-        PublishError::Refused(source) => refusal(source),
-        PublishError::Put { source, .. } | PublishError::Store(source) => store(source),
-        PublishError::Compare { source: ReceiveError::Store(source), .. } => store(source),
-        PublishError::Compare { source: ReceiveError::Io(_), .. } => plain(Kind::Unavailable),
-        PublishError::Gone { .. } => advised(
-            Kind::NotFound,
-            "run it again, and have whoever cleans the store leave the addresses of commits that are being built",
-        ),
-        PublishError::Resolve(source) => resolve(source),
-    }
-}
-
-fn refusal(error: &Refusal) -> Verdict {
-    let rename = "give it a name as NAME=FILE";
-    match error {
-        Refusal::BadName { .. } => advised(Kind::UnknownArtifact, rename),
-        Refusal::Unknown { name, near: Some(near) } => advised(
-            Kind::UnknownArtifact,
-            format!("did you mean {near}? Otherwise `metalogic registry add {name}` registers it"),
-        ),
-        Refusal::Unknown { name, near: None } => {
-            advised(Kind::UnknownArtifact, format!("`metalogic registry add {name}` registers it, or {rename}"))
-        }
-        Refusal::Foreign { owner, .. } => advised(
-            Kind::UnknownArtifact,
-            format!("publish it from that repository, or add {owner} to [repository] projects in artifacts.toml"),
-        ),
-        Refusal::Excluded { owner, .. } => advised(Kind::UnknownArtifact, format!("add --project {owner}")),
-        Refusal::Retired { .. } => advised(
-            Kind::UnknownArtifact,
-            "move the name from `retired` to `artifacts` in artifacts.toml if it is built again",
-        ),
-        Refusal::Twice { .. } => advised(Kind::Usage, rename),
-        Refusal::File(source) => measured(source, "nothing was published"),
-    }
-}
-
-/// Judges what is wrong with a local file that was to go into the store.
-fn measured(error: &MeasureError, outcome: &str) -> Verdict {
-    match error {
-        MeasureError::Missing(_) => advised(Kind::NotFound, format!("check the path: {outcome}")),
-        MeasureError::Directory(_) => advised(Kind::Usage, "pack it first, for example with tar or zip"),
-        MeasureError::NotAFile(_) => advised(Kind::Usage, "write it to a file first"),
-        MeasureError::Changed(_) => {
-            advised(Kind::Integrity, format!("do it again when the build has finished writing: {outcome}"))
-        }
-        MeasureError::Unreadable { source, .. } => local(source),
-    }
-}
-
-fn conflict(_: &Conflict) -> Verdict {
-    advised(
-        Kind::Conflict,
-        "an artifact is never replaced: commit and build anew, or pass --if-exists keep to accept what stands there",
-    )
 }
 
 fn doctor(error: &DoctorError) -> Verdict {
