@@ -76,7 +76,9 @@ impl Failed {
                 if answer.is_foreign() && !answer::is_document(service, failure.raw()) {
                     return Self::answered(answer);
                 }
-                Self::unanswered(Reason::Out(Outage::Plain), chain(error))
+                let unread = Self::unanswered(Reason::Out(Outage::Plain), chain(error));
+                // Whoever asked may know another way to ask for it.
+                Self { status: if failure.raw().status().is_success() { answer.status } else { 0 }, ..unread }
             }
             SdkError::ConstructionFailure(_) => Self::unanswered(Reason::Other, chain(error)),
             SdkError::DispatchFailure(failure) => {

@@ -57,6 +57,8 @@ pub fn expect_lines(ran: &Ran) {
             "note: ",
             "warning: ",
             "  because ",
+            // A name of a list.
+            "    ",
             "artifacts.toml:",
             "and ",
             "For more information",

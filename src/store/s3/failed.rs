@@ -51,6 +51,11 @@ impl Failed {
             && self.0.reason != Reason::Set(Setting::Endpoint)
     }
 
+    /// Says that it was done, and that nobody can read the answer.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.0.status == 200
+    }
+
     /// Says that S3 has this word for the error.
     pub(super) fn says(&self, code: &str) -> bool {
         self.0.says(code)

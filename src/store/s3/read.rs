@@ -1,13 +1,16 @@
 //! What is read: listings, heads, and objects.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::types::EncodingType;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::stream;
+use percent_encoding::percent_decode_str;
 
 use super::body::Reading;
 use super::bucket::{Bucket, TRIES};
@@ -35,35 +38,39 @@ pub(super) async fn keys(bucket: &Bucket, prefix: &Prefix) -> Result<Vec<String>
     Ok(rests)
 }
 
-/// How many names a page counts for at least: it may have fewer, but not for ever.
-const PAGE: usize = 2;
+/// How many pages without a name may follow each other: a service may have them, but not for ever.
+const MOST_EMPTY: usize = 100;
 
-/// How many names a listing has at most: more are no address of anybody's, but a listing that never ends.
+/// How many names a listing has at most, and bytes of them: more are no address of anybody's, but a listing that never ends.
 const MOST_NAMES: usize = 1_000_000;
+const MOST_BYTES: usize = 128 << 20;
 
 /// Lists what begins with a prefix, page by page: what follows it, and sizes in bytes.
 async fn entries(bucket: &Bucket, what: &str, delimiter: Option<&str>) -> Result<Vec<(String, u64)>, StoreError> {
     let prefix = bucket.below(what);
     let corrupt = |problem: String| StoreError::Corrupt { key: what.to_owned(), problem };
     let mut found: Vec<(String, u64)> = Vec::new();
-    let (mut next, mut pages): (Option<String>, usize) = (None, 0);
+    let (mut next, mut empty, mut bytes): (Option<String>, usize, usize) = (None, 0, 0);
     loop {
-        let ask = |client: aws_sdk_s3::Client| {
-            let page = client.list_objects_v2().bucket(&bucket.name).prefix(&prefix);
-            page.set_delimiter(delimiter.map(str::to_owned)).set_continuation_token(next.clone()).send()
-        };
-        let page = bucket.ask(ask).await.map_err(|failed| bucket.error(what, failed.of_listing()))?;
+        let page = page(bucket, &prefix, delimiter, next.as_ref()).await;
+        let (page, escaped) = page.map_err(|failed| bucket.error(what, failed.of_listing()))?;
+        let before = found.len();
         for (key, size) in on_page(&page) {
+            let key = spelled(key, escaped).map_err(corrupt)?;
             let name = key.strip_prefix(&prefix);
             let name = name.ok_or_else(|| corrupt(format!("its listing has {key:?}, which does not lie there")))?;
+            bytes += name.len();
             found.push((name.to_owned(), size));
         }
         if page.is_truncated() != Some(true) {
             return Ok(found);
         }
-        pages += 1;
-        if found.len().max(pages * PAGE) > MOST_NAMES {
-            return Err(corrupt(format!("its listing has no end after {pages} pages")));
+        empty = if found.len() == before { empty + 1 } else { 0 };
+        if empty >= MOST_EMPTY {
+            return Err(corrupt(format!("its listing goes on after {empty} empty pages")));
+        }
+        if found.len() > MOST_NAMES || bytes > MOST_BYTES {
+            return Err(corrupt(format!("its listing has no end after {} names of {bytes} bytes", found.len())));
         }
         let token = page.next_continuation_token;
         if token.is_none() || token == next {
@@ -71,6 +78,39 @@ async fn entries(bucket: &Bucket, what: &str, delimiter: Option<&str>) -> Result
         }
         next = token;
     }
+}
+
+/// Asks for a page of a listing, and says whether its keys have escapes. XML has no control characters, and keys may: where an answer cannot be read, they are asked for in escapes.
+async fn page(
+    bucket: &Bucket,
+    prefix: &str,
+    delimiter: Option<&str>,
+    next: Option<&String>,
+) -> Result<(ListObjectsV2Output, bool), Failed> {
+    let ask = |encoding: Option<EncodingType>| {
+        bucket.ask(move |client: aws_sdk_s3::Client| {
+            let page = client.list_objects_v2().bucket(&bucket.name).prefix(prefix).set_encoding_type(encoding.clone());
+            page.set_delimiter(delimiter.map(str::to_owned)).set_continuation_token(next.cloned()).send()
+        })
+    };
+    match ask(None).await {
+        Err(failed) if failed.is_unreadable() => match ask(Some(EncodingType::Url)).await {
+            Ok(page) if page.encoding_type() == Some(&EncodingType::Url) => Ok((page, true)),
+            // Who does not know of escapes is no better understood now.
+            Ok(_) | Err(_) => Err(failed),
+        },
+        answered => answered.map(|page| (page, false)),
+    }
+}
+
+/// Returns a key of a page without the escapes that were asked for, among which a plus is a space.
+fn spelled(key: &str, escaped: bool) -> Result<Cow<'_, str>, String> {
+    if !escaped {
+        return Ok(Cow::Borrowed(key));
+    }
+    let spaced = key.replace('+', " ");
+    let text = percent_decode_str(&spaced).decode_utf8();
+    text.map(|text| Cow::Owned(text.into_owned())).map_err(|_| format!("its listing has {key:?}, which is no text"))
 }
 
 fn on_page(page: &ListObjectsV2Output) -> impl Iterator<Item = (&str, u64)> {

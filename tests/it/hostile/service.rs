@@ -60,6 +60,47 @@ async fn keys_that_decode_differently_are_told_and_nothing_else_is_asked_for() {
     expect_lines(&ran);
 }
 
+/// Has the service answer a listing so.
+fn lists(fake: &Fake, about: Vec<&'static str>, times: usize, inner: &str) {
+    let body = format!("<?xml version=\"1.0\"?><ListBucketResult>{inner}</ListBucketResult>");
+    let act = Act::Answer { status: 200, headers: Vec::new(), body: Box::leak(body.into_boxed_str()) };
+    fake.fault(Fault { about, times, act });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_of_empty_pages_without_end_is_given_up() {
+    let (fake, sandbox) = (Fake::start().await, Sandbox::with_repository());
+    for token in 0..300 {
+        let inner = format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>");
+        lists(&fake, vec!["list-type=2"], 1, &inner);
+    }
+    let ran = run(&sandbox, &fake.endpoint, &["resolve"]);
+    assert!(ran.code == Some(8) && ran.stderr.contains("goes on after 100 empty pages"), "{ran}");
+    assert!(fake.requests().len() < 250, "{}", fake.requests().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_xml_cannot_have_is_asked_for_in_escapes() {
+    let (fake, sandbox) = (Fake::start().await, Sandbox::with_repository());
+    let commit = sandbox.git("repo", &["rev-parse", "HEAD"]).trim().to_owned();
+    let contents = |key: &str| {
+        format!("<IsTruncated>false</IsTruncated><Contents><Key>builds/{commit}/{key}</Key><Size>1</Size></Contents>")
+    };
+    let escaped = format!("<EncodingType>url</EncodingType>{}", contents("x%1by+%2B"));
+    lists(&fake, vec!["list-type=2", "encoding-type=url"], 9, &escaped);
+    lists(&fake, vec!["list-type=2"], 9, &contents("x\u{1b}y +"));
+    let ran = run(&sandbox, &fake.endpoint, &["resolve"]);
+    assert!(
+        ran.code == Some(6) && ran.stderr.contains(&format!("/builds/{commit}/x\\u{{1b}}y +: no artifact")),
+        "{ran}"
+    );
+    expect_lines(&ran);
+    // A service that knows of no escapes stays one that is not understood, and is not asked for ever.
+    fake.mend();
+    lists(&fake, vec!["list-type=2"], 99, &contents("x\u{1b}y +"));
+    assert_eq!(run(&sandbox, &fake.endpoint, &["resolve"]).code, Some(12));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_over_its_size_on_s3_is_refused_rather_than_read() {
     let (fake, sandbox) = (Fake::start().await, Sandbox::with_repository());
