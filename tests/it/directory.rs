@@ -173,6 +173,11 @@ fn how_open_a_new_store_is_and_what_leads_to_it_the_umask_says() {
         let mode = fs::metadata(sandbox.path("open").join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");
     }
+    // A directory that hands its group on is meant for that group: git makes those of a shared repository so.
+    let script =
+        "mkdir team && chmod 2775 team && cd repo && umask 077 && metalogic --store ../team/store publish app.zip >&2";
+    assert_eq!(sandbox.shell(script), "");
+    assert_eq!(fs::metadata(sandbox.path("team/store")).unwrap().permissions().mode() & 0o070, 0o070);
 }
 
 #[tokio::test]

@@ -96,9 +96,10 @@ impl Site {
     }
 
     /// Makes a directory of the store that is as open as the one that it lies in from its first moment on: whoever is killed half-way would
-    /// leave one that nobody else of the group can write to. How open the store itself is, and what leads to it, the umask says.
+    /// leave one that nobody else of the group can write to. How open the store itself is, and what leads to it, the umask says, but where
+    /// the directory above hands its group on, as those of a repository that git shares do.
     fn create(&self, path: &Path, parent: &Path) -> io::Result<()> {
-        if !parent.starts_with(&self.root) || !system::is_shared(parent)? {
+        if !(system::is_shared(parent)? && (parent.starts_with(&self.root) || system::hands_on(parent)?)) {
             return fs::create_dir(path);
         }
         let draft = tempfile::Builder::new().prefix(DRAFT).tempdir_in(self.drafts(parent))?;

@@ -32,6 +32,18 @@ pub(super) fn is_shared(_: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Says whether what is made in a directory is of that directory's group.
+#[cfg(unix)]
+pub(super) fn hands_on(directory: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(std::fs::metadata(directory)?.permissions().mode() & 0o2000 != 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn hands_on(_: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Says whether two directories stand, and are of one group, which what is made inside is of too.
 #[cfg(unix)]
 pub(super) fn are_of_one_group(one: &Path, other: &Path) -> bool {
