@@ -69,7 +69,7 @@ pub enum ResolveError {
         /// Its URL.
         url: String,
         /// What is wrong with it.
-        source: MetafileError,
+        source: Box<MetafileError>,
     },
     /// Nobody knows the commit's parent, so that its metafile would say that it has none.
     #[error("the parent of {0} is not known: no repository is here, and it has no metafile yet")]
@@ -228,7 +228,7 @@ impl Attempt {
         resolution.metafile.tree = world.ancestry.tree(commit)?.or(resolution.metafile.tree);
         let bytes = resolution.metafile.to_bytes().map_err(|source| {
             let url = world.store.url(&Key::Metafile(commit));
-            ResolveError::Metafile { commit, url, source }
+            ResolveError::Metafile { commit, url, source: Box::new(source) }
         })?;
         let is_unfit = |name: &&String| !question.vocabulary.admits(name);
         let unfit = resolution.unknown.iter().filter(is_unfit).cloned().collect();
