@@ -549,17 +549,19 @@ async fn lost_races_are_run_again_until_the_time_is_up() {
     assert!(began.elapsed() <= Duration::from_secs(20));
 }
 
-/// Lets a build of the parent end, and somebody else resolve the commit, before the first metafile is put.
-struct NearerMeanwhile(MemoryStore, AtomicUsize);
+/// Does something behind the back of whoever is about to begin an operation of a kind for the first time.
+struct Meanwhile {
+    store: MemoryStore,
+    kind: &'static str,
+    times: AtomicUsize,
+    act: fn(&MemoryStore),
+}
 
 #[async_trait]
-impl Watcher for NearerMeanwhile {
+impl Watcher for Meanwhile {
     async fn before(&self, operation: &str) -> Fate {
-        if operation.starts_with("put") && self.1.fetch_add(1, Ordering::Relaxed) == 0 {
-            plant(&self.0, commit(2), "a.zip");
-            let mut metafile = Metafile::empty(commit(1), Some(commit(2)));
-            metafile.artifacts.insert(name("a.zip"), commit(2));
-            plant_metafile(&self.0, &metafile);
+        if operation.starts_with(self.kind) && self.times.fetch_add(1, Ordering::Relaxed) == 0 {
+            (self.act)(&self.store);
         }
         Fate::Go
     }
@@ -567,11 +569,26 @@ impl Watcher for NearerMeanwhile {
     fn after(&self, _: &str, _: &dyn Debug) {}
 }
 
+fn meanwhile(store: &MemoryStore, kind: &'static str, act: fn(&MemoryStore)) -> Decorated {
+    Decorated::new(store.clone(), Meanwhile { store: store.clone(), kind, times: AtomicUsize::default(), act })
+}
+
+/// Says in a commit's metafile where `a.zip` is.
+fn plant_entry(store: &MemoryStore, at: usize, parent: usize, place: usize) {
+    let mut metafile = Metafile::empty(commit(at), Some(commit(parent)));
+    metafile.artifacts.insert(name("a.zip"), commit(place));
+    plant_metafile(store, &metafile);
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_lost_a_race_takes_no_entry_back_to_a_farther_commit() {
     let (memory, history) = (MemoryStore::default(), chain(&[commit(1), commit(2), commit(3)]));
     plant(&memory, commit(3), "a.zip");
-    let store = Decorated::new(memory.clone(), NearerMeanwhile(memory.clone(), AtomicUsize::default()));
+    // A build of the parent ends, and somebody else resolves the commit.
+    let store = meanwhile(&memory, "put", |store| {
+        plant(store, commit(2), "a.zip");
+        plant_entry(store, 1, 2, 2);
+    });
     let answer = Stage::new(&store, &history).resolve(commit(1), &wanted(&["a.zip"])).await.unwrap();
     assert_eq!(answer.metafile.artifacts[&name("a.zip")], commit(2));
     assert_eq!(stored(&memory, commit(1)).await.unwrap().artifacts[&name("a.zip")], commit(2));
@@ -582,34 +599,16 @@ async fn whoever_lost_a_race_takes_no_entry_back_to_a_farther_commit() {
     assert_eq!(answer.metafile.artifacts[&name("a.zip")], commit(3));
 }
 
-/// The same beyond the bound, where a metafile that was read before says something else than the one that stands.
-struct ToldMeanwhile(MemoryStore, AtomicUsize);
-
-#[async_trait]
-impl Watcher for ToldMeanwhile {
-    async fn before(&self, operation: &str) -> Fate {
-        if operation.starts_with("put") && self.1.fetch_add(1, Ordering::Relaxed) == 0 {
-            for (at, parent) in [(1, 2), (2, 3)] {
-                let mut metafile = Metafile::empty(commit(at), Some(commit(parent)));
-                metafile.artifacts.insert(name("a.zip"), commit(3));
-                plant_metafile(&self.0, &metafile);
-            }
-        }
-        Fate::Go
-    }
-
-    fn after(&self, _: &str, _: &dyn Debug) {}
-}
-
 #[tokio::test(start_paused = true)]
 async fn whoever_lost_a_race_reads_the_ancestors_metafiles_again_where_they_are_behind() {
     let (memory, history) = (MemoryStore::default(), chain(&[commit(1), commit(2), commit(3), commit(4)]));
     plant(&memory, commit(3), "a.zip");
     plant(&memory, commit(4), "a.zip");
-    let mut behind = Metafile::empty(commit(2), Some(commit(3)));
-    behind.artifacts.insert(name("a.zip"), commit(4));
-    plant_metafile(&memory, &behind);
-    let store = Decorated::new(memory.clone(), ToldMeanwhile(memory.clone(), AtomicUsize::default()));
+    plant_entry(&memory, 2, 3, 4);
+    let store = meanwhile(&memory, "put", |store| {
+        plant_entry(store, 1, 2, 3);
+        plant_entry(store, 2, 3, 3);
+    });
     let mut stage = Stage::new(&store, &history);
     stage.limits.max_ancestors = 1;
     let answer = stage.resolve(commit(1), &wanted(&["a.zip"])).await.unwrap();
