@@ -110,8 +110,7 @@ pub enum Objection {
 }
 
 /// Returns names as the end of a sentence: one in its line, several in a line each.
-#[must_use]
-pub fn listed<N: fmt::Display>(names: impl IntoIterator<Item = N>) -> String {
+fn listed<N: fmt::Display>(names: impl IntoIterator<Item = N>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
     let before = if names.len() == 1 { " " } else { "\n    " };
     names.iter().map(|name| format!("{before}{name}")).collect()
