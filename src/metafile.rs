@@ -1,5 +1,7 @@
 //! The metafile, `build_meta.json`: for every artifact of a commit, the commit whose address holds it.
 
+mod skip;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,8 +12,13 @@ use crate::address::{Commit, Tree};
 use crate::artifact::{Digest, Mode, Name};
 use crate::json;
 
+pub use skip::{FARTHEST, STRIDE, SkipLinks};
+
 /// The largest metafile that is read or written, in bytes.
 pub const LARGEST: u64 = 1 << 20;
+
+/// The key of the farther ancestors.
+const ANCESTORS: &str = "ancestors";
 
 /// Holds the metafile of one commit.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +33,8 @@ pub struct Metafile {
     pub details: BTreeMap<Name, Record>,
     /// The tree of the commit, where it is known: it shows which commits, rewritten or not, are of the same files.
     pub tree: Option<Tree>,
+    /// The farther ancestors that are named so that history need not be read one metafile after the other.
+    pub skips: SkipLinks,
     /// Top-level keys that this version does not know, in the file's order.
     pub unknown: Map<String, Value>,
 }
@@ -79,8 +88,8 @@ impl Metafile {
     /// Returns a metafile in which nothing is resolved.
     #[must_use]
     pub fn empty(commit: Commit, parent_commit: Option<Commit>) -> Self {
-        let (artifacts, details) = (BTreeMap::new(), BTreeMap::new());
-        Self { commit, parent_commit, artifacts, details, tree: None, unknown: Map::new() }
+        let (artifacts, details, skips) = (BTreeMap::new(), BTreeMap::new(), SkipLinks::default());
+        Self { commit, parent_commit, artifacts, details, tree: None, skips, unknown: Map::new() }
     }
 
     /// Reads the metafile that was found at the address of `address`.
@@ -117,10 +126,11 @@ impl Metafile {
             }
         }
         let tree = fields.shift_remove("tree").map(|tree| text("tree", &tree)).transpose()?;
+        let skips = fields.shift_remove(ANCESTORS).map(skip_links).transpose()?.unwrap_or_default();
         if commit != address {
             return Err(MetafileError::Misplaced { address, commit });
         }
-        Ok(Self { commit, parent_commit, artifacts, details, tree, unknown: fields })
+        Ok(Self { commit, parent_commit, artifacts, details, tree, skips, unknown: fields })
     }
 
     /// Returns the metafile's one encoding: UTF-8, two-space indent, sorted by name, one newline at the end.
@@ -137,7 +147,7 @@ impl Metafile {
 
     /// Returns the stub of a commit: what this metafile of an ancestor resolves, re-addressed.
     ///
-    /// The tree and keys that this version does not know stay behind: they were said of the other commit.
+    /// The tree, the farther ancestors and keys that this version does not know stay behind: they were said of the other commit.
     #[must_use]
     pub fn stub(&self, commit: Commit, parent_commit: Option<Commit>) -> Self {
         Self {
@@ -216,6 +226,9 @@ impl Serialize for Metafile {
         if let Some(tree) = self.tree {
             map.serialize_entry("tree", &tree.to_string())?;
         }
+        if !self.skips.is_empty() {
+            map.serialize_entry(ANCESTORS, &self.skips)?;
+        }
         for (key, value) in &self.unknown {
             map.serialize_entry(key, value)?;
         }
@@ -250,6 +263,18 @@ fn object(key: &str, value: Value) -> Result<Map<String, Value>, MetafileError> 
             Err(refused(key, &value, "an object belongs here"))
         }
     }
+}
+
+fn skip_links(value: Value) -> Result<SkipLinks, MetafileError> {
+    let link = |(steps, id): (String, Value)| {
+        let key = format!("{ANCESTORS}.{}", json::shortened(&steps));
+        // Each distance has one way to be written.
+        let distance = steps.parse::<usize>().ok().filter(|distance| *distance > 1 && distance.to_string() == steps);
+        let problem = "a distance is a whole number of steps, 2 or more";
+        let distance = distance.ok_or_else(|| refused(&key, &Value::from(steps), problem))?;
+        Ok((distance, commit_id(&key, &id)?))
+    };
+    Ok(SkipLinks::told(object(ANCESTORS, value)?.into_iter().map(link).collect::<Result<_, MetafileError>>()?))
 }
 
 fn commit_id(key: &str, value: &Value) -> Result<Commit, MetafileError> {

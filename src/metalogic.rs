@@ -193,6 +193,7 @@ impl Metalogic {
         let mut metafile = Metafile::empty(self.commit, parent_commit);
         if let Some(base) = base {
             metafile.tree = base.tree;
+            metafile.skips = base.skips.clone();
             metafile.unknown = base.unknown.clone();
             if keep == Keep::Everything {
                 metafile.artifacts = base.artifacts.clone();

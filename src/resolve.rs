@@ -11,7 +11,7 @@ use crate::ancestry::{AncestryError, End};
 use crate::artifact::{METAFILE, Name};
 use crate::event::Event;
 use crate::metafile::{Metafile, MetafileError, Record};
-use crate::metalogic::{Keep, Metalogic, Resolution, Vocabulary};
+use crate::metalogic::{Keep, Listing, Metalogic, Resolution, Vocabulary};
 use crate::race::Race;
 use crate::store::{Condition, Key, StoreError, Tag};
 use crate::stored;
@@ -31,6 +31,16 @@ pub struct Question<'a> {
     pub pretend: bool,
     /// What becomes of names that nothing found supports.
     pub keep: Keep,
+}
+
+impl Question<'_> {
+    /// Adds to what stands at the commit's address what counts as standing there.
+    fn pretend(&self, listing: &mut Listing) {
+        if self.pretend {
+            let size = |record: &Record| record.size.unwrap_or_default();
+            listing.artifacts.extend(self.known.iter().map(|(name, record)| (name.clone(), size(record))));
+        }
+    }
 }
 
 /// Holds the answer.
@@ -185,17 +195,13 @@ impl Attempt {
     /// Reads the commit's metafile with its tag and, only after that answer, looks at its address and resolves.
     async fn make(world: World<'_>, question: &Question<'_>, walk: &mut Walk<'_>) -> Result<Self, ResolveError> {
         let commit = question.commit;
-        let read_then_look = async {
-            let read = stored::read(world.store, commit).await?;
-            Ok::<_, StoreError>((read, world.store.list(commit).await?))
-        };
-        let (looked, ahead) = futures::future::join(read_then_look, walk.begin()).await;
-        let (read, mut listing) = looked?;
+        // What stands there now shows how far it is worth to look ahead; what counts is looked at after the metafile was read.
+        let is_new = walk.is_new();
+        let early = async { if is_new { world.store.list(commit).await.map(Some) } else { Ok(None) } };
+        let read = stored::read(world.store, commit);
+        let (read, early, ahead) = futures::future::join3(read, early, walk.begin()).await;
+        let (read, early) = (read?, early?);
         ahead?;
-        if question.pretend {
-            let size = |record: &Record| record.size.unwrap_or_default();
-            listing.artifacts.extend(question.known.iter().map(|(name, record)| (name.clone(), size(record))));
-        }
         let (read, own) = match read {
             None => (None, None),
             Some(stored) => (Some((stored.bytes.to_vec(), stored.tag)), Some(stored.metafile)),
@@ -205,8 +211,19 @@ impl Attempt {
             metafile.inspect_err(|error| world.observer.observe(&remade(error))).ok()
         });
         if let Some(own) = &own {
+            walk.hear_own(own);
             walk.renew(own).await?;
         }
+        let look_further = async {
+            let Some(mut early) = early else { return Ok(()) };
+            question.pretend(&mut early);
+            let rule = Metalogic::begin(commit, &early, question.vocabulary.clone());
+            walk.look_further(rule, own.is_none() && question.keep == Keep::Everything).await
+        };
+        let (listing, ahead) = futures::future::join(world.store.list(commit), look_further).await;
+        let mut listing = listing?;
+        ahead?;
+        question.pretend(&mut listing);
         walk.set_own(listing.clone());
         let parent = walk.parent(own.as_ref())?;
 
@@ -223,6 +240,7 @@ impl Attempt {
         };
         let mut resolution = rule.finish(parent, base.as_ref(), question.keep);
         record_details(world, question, walk, &mut resolution).await?;
+        resolution.metafile.skips.learn(walk.skips());
         // Where git does not have the commit, what its metafile said stays.
         resolution.metafile.tree = world.ancestry.tree(commit)?.or(resolution.metafile.tree);
         let bytes = resolution.metafile.to_bytes().map_err(|source| {

@@ -1,14 +1,15 @@
 //! Stubbing commits: their first metafiles, so that one always exists.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use indexmap::IndexSet;
 
 use crate::address::Commit;
-use crate::ancestry::AncestryError;
+use crate::ancestry::{Ancestry, AncestryError, End, Lineage};
 use crate::event::Event;
-use crate::metafile::{Metafile, MetafileError};
+use crate::metafile::{FARTHEST, Metafile, MetafileError, SkipLinks};
 use crate::store::{Condition, Key, StoreError};
 use crate::stored;
 use crate::walk::Walk;
@@ -72,7 +73,7 @@ pub enum Gaps {
 pub async fn stub(world: World<'_>, commits: &[Commit], gaps: Gaps, dry_run: bool) -> Stubbed {
     let mut stubbed = Stubbed::default();
     let mut midst: IndexSet<Commit> = commits.iter().copied().collect();
-    let mut family = Family { world, gaps, own: HashMap::new(), kin: HashMap::new(), known: HashMap::new() };
+    let mut family = Family::new(world, gaps);
     let mut failures = match family.meet(&mut midst).await {
         Ok(failures) => failures,
         Err(error) => {
@@ -81,7 +82,9 @@ pub async fn stub(world: World<'_>, commits: &[Commit], gaps: Gaps, dry_run: boo
         }
     };
     let mut puts = Vec::new();
-    for commit in family.oldest_first(&midst) {
+    let ordered = family.oldest_first(&midst);
+    family.link(&ordered);
+    for commit in ordered {
         match family.first_metafile(commit) {
             Ok(bytes) => puts.push((commit, bytes)),
             Err(error) => failures.push(error),
@@ -131,9 +134,15 @@ struct Family<'a> {
     kin: HashMap<Commit, Kin>,
     /// What each commit's metafile says, or will say.
     known: HashMap<Commit, Metafile>,
+    skips: HashMap<Commit, SkipLinks>,
 }
 
-impl Family<'_> {
+impl<'a> Family<'a> {
+    fn new(world: World<'a>, gaps: Gaps) -> Self {
+        let (own, kin, known, skips) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Self { world, gaps, own, kin, known, skips }
+    }
+
     /// Looks for the commits' own metafiles and, at the same time, for what those inherit whose parents are outside. Returns what is wrong
     /// with single commits: those are left out.
     async fn meet(&mut self, midst: &mut IndexSet<Commit>) -> Result<Vec<StubError>, StoreError> {
@@ -174,9 +183,11 @@ impl Family<'_> {
             if self.own.get(&commit).is_some_and(Option::is_some) {
                 continue;
             }
+            let skips = walk.skips();
             match self.look_outside(commit, &mut walk, midst).await? {
                 Ok(kin) => {
                     self.kin.insert(commit, kin);
+                    self.skips.insert(commit, skips);
                     self.fill_gap(commit, &walk, midst);
                 }
                 // One that has a metafile needs nothing more.
@@ -261,6 +272,15 @@ impl Family<'_> {
         ordered
     }
 
+    /// Finds out which farther ancestors the stubs name.
+    fn link(&mut self, oldest_first: &IndexSet<Commit>) {
+        let mut lines =
+            Lines { ancestry: self.world.ancestry, most: FARTHEST + oldest_first.len(), told: HashMap::new() };
+        for &commit in oldest_first.iter().rev().filter(|commit| !self.own.contains_key(*commit)) {
+            self.skips.entry(commit).or_insert_with(|| lines.links(commit));
+        }
+    }
+
     /// Returns the bytes of a commit's first metafile; none where it has one. Whom it inherits from must have been asked before.
     fn first_metafile(&mut self, commit: Commit) -> Result<Option<Vec<u8>>, StubError> {
         let has_one = self.own.contains_key(&commit);
@@ -278,9 +298,39 @@ impl Family<'_> {
             None => Metafile::empty(commit, kin.parent),
         };
         stub.tree = self.world.ancestry.tree(commit)?;
+        stub.skips = self.skips.remove(&commit).unwrap_or_default();
         let bytes = stub.to_bytes().map_err(|source| StubError::Metafile { commit, source })?;
         // Where a malformed one stands, whoever inherits still has what it should have said.
         self.known.insert(commit, stub);
         Ok((!has_one).then_some(bytes))
+    }
+}
+
+/// Remembers the lines of first parents that git told: those who are stubbed together most often lie on one, and whoever is asked about
+/// first is its newest.
+struct Lines<'a> {
+    ancestry: &'a dyn Ancestry,
+    most: usize,
+    told: HashMap<Commit, (Arc<Lineage>, usize)>,
+}
+
+impl Lines<'_> {
+    /// Returns the links of a commit that git knows.
+    fn links(&mut self, commit: Commit) -> SkipLinks {
+        let (lineage, at) = match self.told.get(&commit) {
+            Some((lineage, at)) if lineage.end != End::Most || at + FARTHEST <= lineage.ancestors.len() => {
+                (Arc::clone(lineage), *at)
+            }
+            Some(_) | None => {
+                // What git does not know, nobody names.
+                let Ok(lineage) = self.ancestry.first_parents(commit, self.most) else { return SkipLinks::default() };
+                let lineage = Arc::new(lineage);
+                let each =
+                    lineage.ancestors.iter().zip(1..).map(|(ancestor, at)| (*ancestor, (Arc::clone(&lineage), at)));
+                self.told.extend(each);
+                (lineage, 0)
+            }
+        };
+        SkipLinks::of(lineage.ancestors.get(at..).unwrap_or_default())
     }
 }

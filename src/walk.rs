@@ -3,6 +3,8 @@
 //! History comes from git while git has it, and from the `parent_commit` of the metafiles beyond. Round trips, not requests, are what a
 //! person waits for, so addresses are looked at in windows of growing width; their answers are taken in order.
 
+mod line;
+
 use std::collections::{HashMap, HashSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -11,11 +13,12 @@ use crate::address::Commit;
 use crate::ancestry::{AncestryError, End, Lineage};
 use crate::artifact::Name;
 use crate::event::Event;
-use crate::metafile::Metafile;
-use crate::metalogic::Listing;
+use crate::metafile::{FARTHEST, Metafile, SkipLinks};
+use crate::metalogic::{Listing, Metalogic};
 use crate::store::StoreError;
 use crate::stored;
-use crate::world::World;
+use crate::world::{Limits, World};
+use line::{Broken, Line};
 
 /// How many ancestors the first window has; each further one has twice as many, up to the number of jobs.
 const FIRST_WINDOW: usize = 8;
@@ -24,9 +27,7 @@ const FIRST_WINDOW: usize = 8;
 pub struct Walk<'a> {
     world: World<'a>,
     commit: Commit,
-    ancestors: Vec<Commit>,
-    seen: HashSet<Commit>,
-    end: End,
+    line: Line,
     /// Why git could not begin, where there is a repository that lacks the commit.
     absent: Option<AncestryError>,
     /// Whether it was told that nothing is known of the commit's parent.
@@ -42,26 +43,25 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// A repository that cannot be read. One that lacks the commit is no error yet: its metafile may name its parent.
     pub fn new(world: World<'a>, commit: Commit) -> Result<Self, AncestryError> {
-        let (lineage, absent) = match world.ancestry.first_parents(commit, world.limits.max_ancestors.max(1)) {
+        let (lineage, absent) = match world.ancestry.first_parents(commit, farthest(world)) {
             Ok(lineage) => (lineage, None),
             Err(absent @ AncestryError::NoSuchCommit(_)) => {
                 (Lineage { ancestors: Vec::new(), end: End::Unknown }, Some(absent))
             }
             Err(error @ AncestryError::Unreadable { .. }) => return Err(error),
         };
-        let mut walk = Self {
+        let (line, broken) = Line::new(commit, lineage);
+        let walk = Self {
             world,
             commit,
-            ancestors: Vec::new(),
-            seen: HashSet::from([commit]),
-            end: End::Unknown,
+            line,
             absent,
             told: false,
             listings: HashMap::new(),
             metafiles: HashMap::new(),
             window: FIRST_WINDOW,
         };
-        walk.append(lineage);
+        walk.tell(broken);
         Ok(walk)
     }
 
@@ -71,29 +71,33 @@ impl<'a> Walk<'a> {
     /// There is a repository, it lacks the commit, and there is no metafile either. With no repository at all, nothing is known and
     /// nothing is wrong: the walk ends before it begins, and says so.
     pub fn parent(&mut self, own: Option<&Metafile>) -> Result<Option<Commit>, AncestryError> {
-        if let Some(&parent) = self.ancestors.first() {
-            return Ok(Some(parent));
+        let known = self.line.ancestors().first().copied();
+        if known.is_some() || !self.line.goes_on() {
+            return Ok(known);
         }
-        match (self.end, own) {
-            (End::Root | End::Most, _) => Ok(None),
-            (End::Unknown, Some(own)) => {
-                match own.parent_commit {
-                    None => self.end = End::Root,
-                    Some(parent) => self.follow(parent),
-                }
-                Ok(own.parent_commit)
+        if let Some(own) = own {
+            return Ok(own.parent_commit);
+        }
+        if let Some(absent) = self.absent.take() {
+            return Err(absent);
+        }
+        // Not the end for good: another writer may put a metafile there before this one does.
+        if !std::mem::replace(&mut self.told, true) {
+            let why = "no repository is here and no metafile is at its address".to_owned();
+            self.world.observer.observe(&Event::HistoryEnds { at: self.commit, why });
+        }
+        Ok(None)
+    }
+
+    /// Returns the links that the commit's metafile can have, by what git knows and by the metafiles that were read so far.
+    pub fn skips(&mut self) -> SkipLinks {
+        loop {
+            let mut posts = self.line.signposts(FARTHEST);
+            posts.retain(|(_, commit)| self.metafiles.contains_key(commit));
+            if posts.is_empty() {
+                return SkipLinks::of(self.line.ancestors());
             }
-            (End::Unknown, None) => {
-                if let Some(absent) = self.absent.take() {
-                    return Err(absent);
-                }
-                // Not the end for good: another writer may put a metafile there before this one does.
-                if !std::mem::replace(&mut self.told, true) {
-                    let why = "no repository is here and no metafile is at its address".to_owned();
-                    self.world.observer.observe(&Event::HistoryEnds { at: self.commit, why });
-                }
-                Ok(None)
-            }
+            self.hear(posts);
         }
     }
 
@@ -102,24 +106,23 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// There is a repository, and it lacks the commit.
     pub fn knows_parent(&mut self) -> Result<bool, AncestryError> {
-        let known = !self.ancestors.is_empty() || self.end != End::Unknown;
+        let known = !self.line.ancestors().is_empty() || !self.line.goes_on();
         self.absent.take().map_or(Ok(known), Err)
     }
 
     /// Returns the first parent of one of the ancestors that are known; none where it is not.
     #[must_use]
     pub fn parent_of(&self, ancestor: Commit) -> Option<Commit> {
-        let at = self.ancestors.iter().position(|known| *known == ancestor)?;
-        self.ancestors.get(at + 1).copied()
+        let ancestors = self.line.ancestors();
+        let at = ancestors.iter().position(|known| *known == ancestor)?;
+        ancestors.get(at + 1).copied()
     }
 
     /// Leaves off before the nearest ancestor that somebody else sees to, and returns it: beyond it nothing is looked at.
     pub fn leave_off(&mut self, seen_to: impl Fn(Commit) -> bool) -> Option<Commit> {
-        let mut reach = self.ancestors.iter().take(self.world.limits.max_ancestors);
+        let mut reach = self.line.ancestors().iter().take(self.world.limits.max_ancestors);
         let at = reach.position(|ancestor| seen_to(*ancestor))?;
-        let ancestor = self.ancestors.drain(at..).next();
-        self.end = End::Root;
-        ancestor
+        self.line.leave_off(at)
     }
 
     /// Returns what stands at the address of the ancestor so many steps away (0 is the parent); none beyond the last.
@@ -130,14 +133,22 @@ impl<'a> Walk<'a> {
         if index >= self.world.limits.max_ancestors {
             return Ok(None);
         }
-        if index >= self.ancestors.len() && !self.extend().await? {
-            return Ok(None);
+        while index >= self.line.ancestors().len() {
+            if !self.extend(index + 1).await? {
+                return Ok(None);
+            }
         }
-        let Some(&commit) = self.ancestors.get(index) else { return Ok(None) };
+        let Some(&commit) = self.line.ancestors().get(index) else { return Ok(None) };
         if !self.listings.contains_key(&commit) {
-            self.look_ahead(index).await?;
+            self.look_ahead(index, None).await?;
         }
         Ok(self.listings.get(&commit).map(|listing| (commit, listing)))
+    }
+
+    /// Says whether nothing was looked at yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.listings.is_empty()
     }
 
     /// Looks at the first window of addresses, before anyone asks.
@@ -145,7 +156,25 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The store's.
     pub async fn begin(&mut self) -> Result<(), StoreError> {
-        if self.listings.is_empty() { self.look_ahead(0).await } else { Ok(()) }
+        if self.is_new() { self.look_ahead(0, None).await } else { Ok(()) }
+    }
+
+    /// Looks at one more window of addresses, unless those that were looked at are enough for a rule that was told what stood at the commit's own
+    /// address a moment ago; and reads the metafile of the nearest ancestor, where `nearest` says that it will be needed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn look_further(&mut self, mut rule: Metalogic, nearest: bool) -> Result<(), StoreError> {
+        let seen = |commit: &&Commit| self.listings.contains_key(*commit);
+        let looked = self.line.ancestors().iter().take_while(seen).count();
+        for (ancestor, listing) in
+            self.line.ancestors().iter().filter_map(|ancestor| self.listings.get_key_value(ancestor))
+        {
+            rule.pass(*ancestor, listing);
+        }
+        let candidate = if nearest { self.with_metafile().first().copied() } else { None };
+        let further = !rule.is_complete() && looked < self.line.ancestors().len().min(self.world.limits.max_ancestors);
+        if further { self.look_ahead(looked, candidate).await } else { self.read_metafiles(candidate.as_slice()).await }
     }
 
     /// Takes what stands at the commit's own address now.
@@ -163,10 +192,6 @@ impl<'a> Walk<'a> {
         let unseen = |(name, at): &(&Name, &Commit)| self.listings.contains_key(at) && !self.stands(**at, name);
         let behind: HashSet<Commit> = inherited().filter(unseen).map(|(_, at)| *at).collect();
         self.listings.retain(|commit, _| !behind.contains(commit));
-        // Whose child an ancestor is does not change: what was read for that need not be read again.
-        if self.ancestors.last().is_some_and(|last| self.metafile(*last).is_some()) {
-            self.extend().await?;
-        }
         self.metafiles.retain(|_, metafile| {
             let says = |name: &Name| metafile.as_ref().and_then(|metafile| metafile.artifacts.get(name));
             inherited().all(|(name, at)| says(name) == Some(at))
@@ -202,7 +227,7 @@ impl<'a> Walk<'a> {
     /// Returns the ancestors whose addresses may have a metafile, nearest first: all that were not seen to have none.
     #[must_use]
     pub fn with_metafile(&self) -> Vec<Commit> {
-        let reach = self.ancestors.iter().take(self.world.limits.max_ancestors);
+        let reach = self.line.ancestors().iter().take(self.world.limits.max_ancestors);
         reach.filter(|commit| self.listings.get(commit).is_none_or(|seen| seen.metafile)).copied().collect()
     }
 
@@ -211,11 +236,8 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The store's.
     pub async fn read_metafiles(&mut self, commits: &[Commit]) -> Result<(), StoreError> {
-        let fresh: Vec<Commit> =
-            commits.iter().filter(|commit| !self.metafiles.contains_key(commit)).copied().collect();
-        let world = self.world;
-        let read = |commit| async move { read_ancestor(world, commit).await.map(|metafile| (commit, metafile)) };
-        let read: Vec<_> = stream::iter(fresh).map(read).buffered(world.limits.jobs).try_collect().await?;
+        let fresh = self.unread(commits.iter().copied());
+        let read = read_all(self.world, fresh).await?;
         self.metafiles.extend(read);
         Ok(())
     }
@@ -225,8 +247,8 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The store's.
     pub async fn read_parents_metafile(&mut self) -> Result<(), StoreError> {
-        let parent: Vec<Commit> = self.ancestors.iter().take(self.world.limits.max_ancestors.min(1)).copied().collect();
-        self.read_metafiles(&parent).await
+        let parent = self.line.ancestors().iter().take(self.world.limits.max_ancestors.min(1)).copied();
+        self.read_metafiles(&parent.collect::<Vec<_>>()).await
     }
 
     /// Returns the metafile of an ancestor that [`Walk::read_metafiles`] has read.
@@ -256,69 +278,78 @@ impl<'a> Walk<'a> {
         Ok(None)
     }
 
-    /// Looks at the next window of addresses, and where known history ends in it, reads on.
-    async fn look_ahead(&mut self, from: usize) -> Result<(), StoreError> {
-        let reach = self.ancestors.len().min(self.world.limits.max_ancestors);
-        let end = reach.min(from + self.window.min(self.world.limits.jobs));
-        let ahead: Vec<Commit> = self.ancestors.get(from..end).unwrap_or_default().to_vec();
-        self.window = self.window.saturating_mul(2);
-        let reads_on = self.end == End::Unknown && end == self.ancestors.len() && end < self.world.limits.max_ancestors;
-        let last = ahead.last().copied().filter(|last| reads_on && !self.metafiles.contains_key(last));
-        let world = self.world;
-        let read_last = async {
-            match last {
-                Some(last) => read_ancestor(world, last).await.map(|metafile| Some((last, metafile))),
-                None => Ok(None),
-            }
-        };
-        let (looked, read) = futures::future::join(self.look_at(ahead), read_last).await;
+    /// Looks at the next window of addresses and, where git does not know the history of the one after it, reads at the same time the metafiles
+    /// that tell it, and one more.
+    async fn look_ahead(&mut self, from: usize, also_read: Option<Commit>) -> Result<(), StoreError> {
+        let Limits { max_ancestors, jobs, .. } = self.world.limits;
+        let width = self.window.min(jobs);
+        let end = self.line.ancestors().len().min(max_ancestors).min(from + width);
+        let ahead: Vec<Commit> = self.line.ancestors().get(from..end).unwrap_or_default().to_vec();
+        if ahead.len() == width {
+            self.window = wider(width, self.line.goes_on());
+        }
+        let posts = self.signposts((end + self.window.min(jobs)).min(max_ancestors));
+        let (world, fresh) = (self.world, self.unread(posts.iter().map(|(_, commit)| *commit).chain(also_read)));
+        let (looked, read) = futures::future::join(self.look_at(ahead), read_all(world, fresh)).await;
         looked?;
         self.metafiles.extend(read?);
+        self.hear(posts);
         Ok(())
     }
 
-    /// Learns the ancestor after the last one that is known from the last one's metafile; says whether there is one.
-    async fn extend(&mut self) -> Result<bool, StoreError> {
-        let Some(&last) = self.ancestors.last() else { return Ok(false) };
-        if self.end != End::Unknown {
+    /// Learns more of the line, to `target` steps if it can be, from metafiles; says whether more may be learned.
+    async fn extend(&mut self, target: usize) -> Result<bool, StoreError> {
+        let posts = self.signposts(target);
+        if posts.is_empty() {
+            if self.line.goes_on() && !self.line.ancestors().is_empty() {
+                let broken = self.line.give_up();
+                self.tell(Some(broken));
+            }
             return Ok(false);
         }
-        self.read_metafiles(&[last]).await?;
-        match self.metafile(last).map(|metafile| metafile.parent_commit) {
-            Some(Some(parent)) => self.follow(parent),
-            Some(None) => self.end = End::Root,
-            None => self.end_history(last, "git does not have its parent here and it has no metafile that names it"),
-        }
-        Ok(self.ancestors.last() != Some(&last))
+        self.read_metafiles(&posts.iter().map(|(_, commit)| *commit).collect::<Vec<_>>()).await?;
+        self.hear(posts);
+        Ok(true)
     }
 
-    /// Goes on from a parent that a metafile named. Git may know the history from there on.
-    fn follow(&mut self, parent: Commit) {
-        self.append(Lineage { ancestors: vec![parent], end: End::Unknown });
-        let left = self.world.limits.max_ancestors.saturating_sub(self.ancestors.len());
-        if self.end == End::Unknown
-            && let Ok(lineage) = self.world.ancestry.first_parents(parent, left)
-        {
-            self.append(lineage);
-        }
+    /// Returns whose metafiles tell the line up to `target` steps, if it is not known so far.
+    fn signposts(&self, target: usize) -> Vec<(usize, Commit)> {
+        if target > self.line.ancestors().len() { self.line.signposts(target) } else { Vec::new() }
     }
 
-    /// Takes further ancestors. A commit that is met twice ends the chain.
-    fn append(&mut self, lineage: Lineage) {
-        self.end = lineage.end;
-        for ancestor in lineage.ancestors {
-            if !self.seen.insert(ancestor) {
-                self.end_history(ancestor, "it is met for the second time: metafiles name each other as parents");
-                return;
-            }
-            self.ancestors.push(ancestor);
+    /// Hears what the commit's own metafile says of its ancestors.
+    pub fn hear_own(&mut self, own: &Metafile) {
+        let broken = self.line.hear(0, Some(own), self.world.ancestry, farthest(self.world));
+        self.tell(broken);
+    }
+
+    fn hear(&mut self, posts: Vec<(usize, Commit)>) {
+        for (distance, commit) in posts {
+            let metafile = self.metafiles.get(&commit).and_then(Option::as_ref);
+            let broken = self.line.hear(distance, metafile, self.world.ancestry, farthest(self.world));
+            self.tell(broken);
         }
     }
 
-    fn end_history(&mut self, at: Commit, why: &str) {
-        self.end = End::Root;
-        self.world.observer.observe(&Event::HistoryEnds { at, why: why.to_owned() });
+    fn unread(&self, commits: impl IntoIterator<Item = Commit>) -> Vec<Commit> {
+        commits.into_iter().filter(|commit| !self.metafiles.contains_key(commit)).collect()
     }
+
+    fn tell(&self, broken: Option<Broken>) {
+        if let Some(Broken { at, why }) = broken {
+            self.world.observer.observe(&Event::HistoryEnds { at, why: why.to_owned() });
+        }
+    }
+}
+
+/// Returns how much of history git is asked for: what is looked at, and what a metafile names.
+fn farthest(world: World<'_>) -> usize {
+    world.limits.max_ancestors.max(FARTHEST)
+}
+
+/// Returns the width of the window after one. Where metafiles tell the history ahead, to read them costs requests too.
+fn wider(width: usize, learns: bool) -> usize {
+    if learns && width > FIRST_WINDOW { width.saturating_mul(8) / 5 } else { width.saturating_mul(2) }
 }
 
 /// Cuts commits into windows of growing width.
@@ -333,6 +364,12 @@ pub fn windows(commits: &[Commit], jobs: usize) -> Vec<Vec<Commit>> {
         width = width.saturating_mul(2).min(jobs);
     }
     windows
+}
+
+/// Reads the metafiles of ancestors, side by side.
+async fn read_all(world: World<'_>, commits: Vec<Commit>) -> Result<Vec<(Commit, Option<Metafile>)>, StoreError> {
+    let read = |commit| async move { read_ancestor(world, commit).await.map(|metafile| (commit, metafile)) };
+    stream::iter(commits).map(read).buffered(world.limits.jobs).try_collect().await
 }
 
 /// Reads an ancestor's metafile; none where there is none that can be read.

@@ -58,6 +58,7 @@ mod registry;
 mod repo;
 mod repositories;
 mod rewritten;
+mod rounds;
 mod s3;
 mod sandbox;
 mod setup;

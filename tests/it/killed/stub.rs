@@ -3,7 +3,7 @@
 use metalogic::address::Commit;
 use metalogic::hook::{Hook, Update};
 use metalogic::journal::{Job, Journal};
-use metalogic::metafile::Metafile;
+use metalogic::metafile::{Metafile, SkipLinks};
 use metalogic::moved::Moves;
 
 use super::everywhere;
@@ -36,7 +36,9 @@ impl<'a> History<'a> {
             let commit = place.commit(&format!("pushed {number}"));
             let tree = place.sandbox.git("repo", &["rev-parse", "HEAD^{tree}"]).trim().parse().ok();
             let parent = stubs.last().unwrap_or(&built);
-            stubs.push(Metafile { tree, ..parent.stub(commit, Some(parent.commit)) });
+            let ancestors: Vec<Commit> =
+                [&built].into_iter().chain(&stubs).rev().map(|metafile| metafile.commit).collect();
+            stubs.push(Metafile { tree, skips: SkipLinks::of(&ancestors), ..parent.stub(commit, Some(parent.commit)) });
         }
         Self { place, built, stubs }
     }
