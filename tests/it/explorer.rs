@@ -57,8 +57,33 @@ fn name(text: &str) -> Name {
 struct Gates {
     waiting: Vec<(usize, String, oneshot::Sender<()>)>,
     seen: HashMap<usize, Vec<String>>,
+    /// How many operations of each actor are under way, those that wait among them.
+    busy: HashMap<usize, usize>,
     /// Wakes the explorer when something waits.
     explorer: Option<Waker>,
+}
+
+/// Counts the operations that an actor has under way.
+struct Busy {
+    actor: usize,
+    gates: Arc<Mutex<Gates>>,
+}
+
+#[async_trait]
+impl Watcher for Busy {
+    async fn before(&self, _: &str) -> Fate {
+        *self.gates.lock().unwrap().busy.entry(self.actor).or_default() += 1;
+        Fate::Go
+    }
+
+    fn after(&self, _: &str, _: &dyn Debug) {
+        *self.gates.lock().unwrap().busy.entry(self.actor).or_default() -= 1;
+    }
+}
+
+/// Gives an actor its access to a store, with its operations counted.
+fn counted(store: impl Store + 'static, actor: usize, gates: &Arc<Mutex<Gates>>) -> Arc<dyn Store> {
+    Arc::new(Decorated::new(store, Busy { actor, gates: gates.clone() }))
 }
 
 struct Gate {
@@ -88,7 +113,7 @@ impl Gate {
         // An attempt that lost its race is forgotten: the next one begins with a read.
         if result.contains("Precondition") && operation.contains("build_meta.json") {
             seen.clear();
-        } else if seen.is_empty() && operation.starts_with("list") {
+        } else if is_early(seen, operation) {
             seen.push(operation.to_owned());
         } else {
             seen.push(format!("{operation} -> {}", without_tag(result)));
@@ -97,7 +122,7 @@ impl Gate {
 
     /// Waits until an operation may take place; it never may when the order was given up.
     async fn is_opened(&self, operation: &str) -> bool {
-        if !matters(operation) || self.is_first_list(operation) {
+        if !matters(operation) || self.is_early_list(operation) {
             return true;
         }
         self.wait(operation).await.is_ok()
@@ -113,11 +138,15 @@ impl Gate {
         opened
     }
 
-    /// Says whether this is a look at the address before anything is read. A publisher begins with one to see whether its own artifact
-    /// stands there, which nobody else puts: so it may as well see nothing of what others do.
-    fn is_first_list(&self, operation: &str) -> bool {
-        operation.starts_with("list") && self.gates.lock().unwrap().seen.get(&self.actor).is_none_or(Vec::is_empty)
+    fn is_early_list(&self, operation: &str) -> bool {
+        is_early(self.gates.lock().unwrap().seen.entry(self.actor).or_default(), operation)
     }
+}
+
+/// Says whether an operation is a look at the address before the metafile was read. Whoever publishes looks whether its own artifact stands
+/// there, which nobody else puts; whoever resolves, how far to look ahead: so they may as well see nothing of what others do.
+fn is_early(seen: &[String], operation: &str) -> bool {
+    operation.starts_with("list") && !seen.iter().any(|seen| seen.starts_with("get"))
 }
 
 /// Says whether an operation can meet another one: what lies at other addresses is not written by anyone here, and an artifact
@@ -196,7 +225,7 @@ impl Ground for InMemory {
         self.start.objects().into_iter().for_each(|(key, bytes)| self.store.borrow().plant(&key, bytes));
         let actor = |actor| {
             let gate = Gate { actor, gates: gates.clone() };
-            Arc::new(Decorated::new(self.look(), gate)) as Arc<dyn Store>
+            counted(Decorated::new(self.look(), gate), actor, gates)
         };
         (0..actors).map(actor).collect()
     }
@@ -232,7 +261,7 @@ impl Ground for OnS3 {
         self.start.objects().into_iter().for_each(|(key, bytes)| self.fake.plant(&key, bytes));
         let gate = |actor| Gate { actor, gates: gates.clone() };
         self.fake.guard(Arc::new(AtTheWire((0..actors).map(gate).collect())));
-        self.stores.iter().take(actors).map(|store| Arc::new(store.clone()) as Arc<dyn Store>).collect()
+        self.stores.iter().take(actors).enumerate().map(|(actor, store)| counted(store.clone(), actor, gates)).collect()
     }
 
     fn look(&self) -> MemoryStore {
@@ -387,7 +416,12 @@ async fn quiesce(running: &mut [Option<Acting>], gates: &Arc<Mutex<Gates>>, publ
                     *slot = None;
                     gates.lock().unwrap().seen.insert(actor, vec!["done".to_owned()]);
                 }
-                Poll::Pending => waits |= !gates.lock().unwrap().waiting.iter().any(|(waiting, ..)| *waiting == actor),
+                Poll::Pending => {
+                    // What was sent and does not wait yet is still on its way.
+                    let gates = gates.lock().unwrap();
+                    let waiting = gates.waiting.iter().filter(|(waiting, ..)| *waiting == actor).count();
+                    waits |= waiting == 0 || gates.busy.get(&actor) != Some(&waiting);
+                }
             }
         }
         if waits { Poll::Pending } else { Poll::Ready(()) }
