@@ -1,10 +1,11 @@
 //! Resolving a commit: the metalogic on a store, and its result as the commit's metafile.
 
+mod details;
+mod look;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
-
-use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::address::Commit;
 use crate::ancestry::{AncestryError, End};
@@ -17,6 +18,7 @@ use crate::store::{Condition, Key, StoreError, Tag};
 use crate::stored;
 use crate::walk::{Walk, windows};
 use crate::world::World;
+use look::Look;
 
 /// Says what to resolve.
 #[derive(Debug, Clone)]
@@ -195,35 +197,7 @@ impl Attempt {
     /// Reads the commit's metafile with its tag and, only after that answer, looks at its address and resolves.
     async fn make(world: World<'_>, question: &Question<'_>, walk: &mut Walk<'_>) -> Result<Self, ResolveError> {
         let commit = question.commit;
-        // What stands there now shows how far it is worth to look ahead; what counts is looked at after the metafile was read.
-        let is_new = walk.is_new();
-        let early = async { if is_new { world.store.list(commit).await.map(Some) } else { Ok(None) } };
-        let read = stored::read(world.store, commit);
-        let (read, early, ahead) = futures::future::join3(read, early, walk.begin()).await;
-        let (read, early) = (read?, early?);
-        ahead?;
-        let (read, own) = match read {
-            None => (None, None),
-            Some(stored) => (Some((stored.bytes.to_vec(), stored.tag)), Some(stored.metafile)),
-        };
-        let own = own.and_then(|metafile| {
-            let remade = |error: &MetafileError| Event::MetafileRemade { commit, problem: error.to_string() };
-            metafile.inspect_err(|error| world.observer.observe(&remade(error))).ok()
-        });
-        if let Some(own) = &own {
-            walk.hear_own(own);
-            walk.renew(own).await?;
-        }
-        let look_further = async {
-            let Some(mut early) = early else { return Ok(()) };
-            question.pretend(&mut early);
-            let rule = Metalogic::begin(commit, &early, question.vocabulary.clone());
-            walk.look_further(rule, own.is_none() && question.keep == Keep::Everything).await
-        };
-        let (listing, ahead) = futures::future::join(world.store.list(commit), look_further).await;
-        let mut listing = listing?;
-        ahead?;
-        question.pretend(&mut listing);
+        let Look { read, own, listing } = Look::take(world, question, walk).await?;
         walk.set_own(listing.clone());
         let parent = walk.parent(own.as_ref())?;
 
@@ -239,7 +213,7 @@ impl Attempt {
             own => own,
         };
         let mut resolution = rule.finish(parent, base.as_ref(), question.keep);
-        record_details(world, question, walk, &mut resolution).await?;
+        details::record(world, question, walk, &mut resolution).await?;
         resolution.metafile.skips.learn(walk.skips());
         // Where git does not have the commit, what its metafile said stays.
         resolution.metafile.tree = world.ancestry.tree(commit)?.or(resolution.metafile.tree);
@@ -317,66 +291,6 @@ async fn consult_metafiles(world: World<'_>, walk: &mut Walk<'_>, rule: &mut Met
             if rule.is_complete() {
                 return Ok(());
             }
-        }
-    }
-    Ok(())
-}
-
-/// Fills in what is known of each artifact whose place is new: from this run, else from the metafile where it stands, else from the object.
-async fn record_details(
-    world: World<'_>,
-    question: &Question<'_>,
-    walk: &mut Walk<'_>,
-    resolution: &mut Resolution,
-) -> Result<(), StoreError> {
-    let commit = question.commit;
-    let Resolution { metafile, found, .. } = resolution;
-    // Only of what was found now: what else was looked at depends on how far ahead it was looked.
-    let listed = |walk: &Walk<'_>, name: &Name, at: Commit| found.get(name).and_then(|name| walk.size(at, name));
-    for (name, known) in question.known {
-        if metafile.artifacts.get(name) == Some(&commit) {
-            let record = metafile.details.entry(name.clone()).or_default();
-            *record = record.learn(known);
-        }
-    }
-    // What has another size than the address showed is a record of other bytes.
-    metafile.details.retain(|name, record| {
-        let listed = metafile.artifacts.get(name).and_then(|at| listed(walk, name, *at));
-        listed.is_none() || record.size.is_none() || listed == record.size
-    });
-    let again = question.keep == Keep::OnlyFound;
-    let told = |name: &Name, at: Commit| at == commit && question.known.contains_key(name);
-    let bare = |name: &Name| metafile.details.get(name).is_none_or(Record::is_empty);
-    let all = metafile.artifacts.iter().map(|(name, at)| (name.clone(), *at));
-    let unsure = all.filter(|(name, at)| !told(name, *at) && (again || bare(name)));
-    let (here, elsewhere): (Vec<_>, Vec<_>) = unsure.partition(|(name, at)| *at == commit || !bare(name));
-
-    let sources: BTreeSet<Commit> = elsewhere.iter().map(|(_, at)| *at).collect();
-    walk.read_metafiles(&sources.into_iter().collect::<Vec<_>>()).await?;
-    let mut unrecorded = here;
-    for (name, at) in elsewhere {
-        match walk.metafile(at).and_then(|source| source.record(&name, at)).map(Record::known) {
-            Some(record) if listed(walk, &name, at).is_none_or(|size| record.size == Some(size)) => {
-                metafile.details.insert(name.clone(), record);
-                unrecorded.extend(again.then_some((name, at)));
-            }
-            Some(_) | None => unrecorded.push((name, at)),
-        }
-    }
-    let head = |(name, at): (Name, Commit)| async move {
-        world.store.head(&Key::Artifact(at, name.clone())).await.map(|object| (name, object))
-    };
-    let heads: Vec<_> = stream::iter(unrecorded).map(head).buffered(world.limits.jobs).try_collect().await?;
-    for (name, object) in heads {
-        if let Some(object) = object {
-            let known = Record {
-                size: Some(object.size),
-                sha256: object.attributes.sha256,
-                mode: object.attributes.mode,
-                ..Record::default()
-            };
-            let record = metafile.details.entry(name).or_default();
-            *record = record.learn(&known);
         }
     }
     Ok(())

@@ -159,18 +159,18 @@ impl<'a> Walk<'a> {
         if self.is_new() { self.look_ahead(0, None).await } else { Ok(()) }
     }
 
-    /// Looks at one more window of addresses, unless those that were looked at are enough for a rule that was told what stood at the commit's own
-    /// address a moment ago; and reads the metafile of the nearest ancestor, where `nearest` says that it will be needed.
+    /// Looks at one more window of addresses, unless those that were looked at are enough for a rule that was told what stood at the commit's
+    /// own address a moment ago. Reads the metafile of the nearest ancestor too, where `nearest` says that it will be needed.
     ///
     /// # Errors
     /// The store's.
     pub async fn look_further(&mut self, mut rule: Metalogic, nearest: bool) -> Result<(), StoreError> {
-        let seen = |commit: &&Commit| self.listings.contains_key(*commit);
-        let looked = self.line.ancestors().iter().take_while(seen).count();
-        for (ancestor, listing) in
-            self.line.ancestors().iter().filter_map(|ancestor| self.listings.get_key_value(ancestor))
+        let mut looked = 0;
+        while let Some(ancestor) = self.line.ancestors().get(looked)
+            && let Some(listing) = self.listings.get(ancestor)
         {
             rule.pass(*ancestor, listing);
+            looked += 1;
         }
         let candidate = if nearest { self.with_metafile().first().copied() } else { None };
         let further = !rule.is_complete() && looked < self.line.ancestors().len().min(self.world.limits.max_ancestors);
@@ -289,6 +289,7 @@ impl<'a> Walk<'a> {
             self.window = wider(width, self.line.goes_on());
         }
         let posts = self.signposts((end + self.window.min(jobs)).min(max_ancestors));
+        let also_read = also_read.filter(|commit| !posts.iter().any(|(_, post)| post == commit));
         let (world, fresh) = (self.world, self.unread(posts.iter().map(|(_, commit)| *commit).chain(also_read)));
         let (looked, read) = futures::future::join(self.look_at(ahead), read_all(world, fresh)).await;
         looked?;

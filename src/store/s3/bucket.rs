@@ -8,18 +8,22 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use super::client::{self, Access};
 use super::failed::Failed;
 use super::meter::{self, Meter};
 use super::pieces::Room;
-use crate::aws::Common;
+use crate::aws::{Common, pause_of};
 use crate::organisation;
 use crate::registry::Terms;
 use crate::store::{Key, StoreError};
 
 /// How often something is tried when what stood in its way was gone at the next look.
 pub(super) const TRIES: u32 = 6;
+
+/// With which pause those begin who are told, after the tries of the SDK, that they ask too often: a third of a second or more.
+const HASTY: u32 = 4;
 
 /// Knows where objects lie and how the service is reached.
 pub(super) struct Bucket {
@@ -81,6 +85,30 @@ impl Bucket {
 
     /// Asks the service something whose bytes pass a meter: while they move, there is no hurry.
     pub(super) async fn ask_with<T, E, F>(&self, meter: &Meter, send: impl Fn(Client) -> F) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let until = Instant::now() + self.timeout;
+        let mut attempt = HASTY;
+        loop {
+            let failed = match self.ask_once(meter, &send).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            // The tries of the SDK are over in a moment, and whoever asks too often may be told so for longer.
+            let pause = pause_of(attempt);
+            if !failed.is_throttled() || Instant::now() + pause >= until {
+                return Err(failed);
+            }
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+            meter.rewind();
+        }
+    }
+
+    /// Asks the service, with the tries of the SDK.
+    async fn ask_once<T, E, F>(&self, meter: &Meter, send: &impl Fn(Client) -> F) -> Result<T, Failed>
     where
         F: Future<Output = Result<T, SdkError<E>>>,
         E: Error + ProvideErrorMetadata + 'static,

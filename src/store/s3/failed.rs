@@ -84,6 +84,11 @@ impl Failed {
             && matches!(self.0.code.as_str(), "" | "BadRequest" | "Forbidden")
     }
 
+    /// Says that the service is asked too often.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.0.reason == Reason::Out(Outage::Throttled)
+    }
+
     /// Says that the next try may go well.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self.0.reason, Reason::Out(_))

@@ -249,10 +249,8 @@ fn no_s3() -> Vec<Row> {
 fn outages() -> Vec<Row> {
     vec![
         row("500 InternalError", error(500, INTERNAL), WITH_PART, Done, DOWN),
-        row("503 SlowDown", error(503, said!("SlowDown")), TELLING, Done, THROTTLED),
         row("503 without a body", error(503, ""), EVERY, Done, DOWN),
         row("502 with a page", page(502, &[], HTML), EVERY, Done, DOWN),
-        row("429 without a body", error(429, ""), EVERY, Done, THROTTLED),
         row("200 with an error body", error(200, INTERNAL), TELLING, Done, DOWN),
         row("reset before the answer", Act::Break, WITH_PART, Done, DOWN),
         row("reset in the middle", Act::Cut(10), &[Get, Open, List, SecondPage], Done, DOWN),
@@ -260,6 +258,13 @@ fn outages() -> Vec<Row> {
         row("truncated body", Act::Shorten(200), LISTINGS, Done, DOWN),
         row("flipped bit in the answer", Act::Flip, &[Get, Open], CORRUPT, CORRUPT),
         row("flipped bit in the request", Act::FlipRequest, &[Put, Part], Done, DOWN),
+    ]
+}
+
+fn throttles() -> Vec<Row> {
+    vec![
+        row("503 SlowDown", error(503, said!("SlowDown")), TELLING, Done, THROTTLED),
+        row("429 without a body", error(429, ""), EVERY, Done, THROTTLED),
     ]
 }
 
@@ -461,6 +466,30 @@ async fn what_is_no_s3_has_and_takes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_once_is_healed_and_what_fails_for_good_leaves_nothing() {
     show("outages", &table(outages(), PATIENT).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_always_told_to_come_later_is_told_so_in_time() {
+    show("throttles", &table(throttles(), Duration::from_secs(4)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_to_come_later_more_often_than_the_sdk_asks_comes_later() {
+    let each = EVERY.iter().map(|asked| async move {
+        let fake = Fake::start().await;
+        fake.calm();
+        let store: Arc<dyn Store> = Arc::new(fake.store_with("", Duration::from_secs(30)));
+        let (key, bytes) = (artifact(1, "app.zip"), noise(1000));
+        if asked.is_write() {
+            fake.plant(&artifact(2, "app.zip").to_string(), bytes);
+        } else {
+            ["app.zip", "one", "two"].iter().for_each(|name| fake.plant(&artifact(1, name).to_string(), bytes.clone()));
+        }
+        fake.fault(Fault { about: asked.about(), times: 7, act: error(429, "") });
+        assert!(ask(&store, *asked, &key).await.is_ok(), "{asked:?}");
+        assert_eq!(fake.uploads(), 0, "{asked:?}");
+    });
+    futures::future::join_all(each).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

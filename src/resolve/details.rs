@@ -1,0 +1,74 @@
+//! What is known of the artifacts that a metafile names.
+
+use std::collections::BTreeSet;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::Question;
+use crate::address::Commit;
+use crate::artifact::Name;
+use crate::metafile::Record;
+use crate::metalogic::{Keep, Resolution};
+use crate::store::{Key, StoreError};
+use crate::walk::Walk;
+use crate::world::World;
+
+/// Fills in what is known of each artifact whose place is new: from this run, else from the metafile where it stands, else from the object.
+pub(super) async fn record(
+    world: World<'_>,
+    question: &Question<'_>,
+    walk: &mut Walk<'_>,
+    resolution: &mut Resolution,
+) -> Result<(), StoreError> {
+    let commit = question.commit;
+    let Resolution { metafile, found, .. } = resolution;
+    // Only of what was found now: what else was looked at depends on how far ahead it was looked.
+    let listed = |walk: &Walk<'_>, name: &Name, at: Commit| found.get(name).and_then(|name| walk.size(at, name));
+    for (name, known) in question.known {
+        if metafile.artifacts.get(name) == Some(&commit) {
+            let record = metafile.details.entry(name.clone()).or_default();
+            *record = record.learn(known);
+        }
+    }
+    // What has another size than the address showed is a record of other bytes.
+    metafile.details.retain(|name, record| {
+        let listed = metafile.artifacts.get(name).and_then(|at| listed(walk, name, *at));
+        listed.is_none() || record.size.is_none() || listed == record.size
+    });
+    let again = question.keep == Keep::OnlyFound;
+    let told = |name: &Name, at: Commit| at == commit && question.known.contains_key(name);
+    let bare = |name: &Name| metafile.details.get(name).is_none_or(Record::is_empty);
+    let all = metafile.artifacts.iter().map(|(name, at)| (name.clone(), *at));
+    let unsure = all.filter(|(name, at)| !told(name, *at) && (again || bare(name)));
+    let (here, elsewhere): (Vec<_>, Vec<_>) = unsure.partition(|(name, at)| *at == commit || !bare(name));
+
+    let sources: BTreeSet<Commit> = elsewhere.iter().map(|(_, at)| *at).collect();
+    walk.read_metafiles(&sources.into_iter().collect::<Vec<_>>()).await?;
+    let mut unrecorded = here;
+    for (name, at) in elsewhere {
+        match walk.metafile(at).and_then(|source| source.record(&name, at)).map(Record::known) {
+            Some(record) if listed(walk, &name, at).is_none_or(|size| record.size == Some(size)) => {
+                metafile.details.insert(name.clone(), record);
+                unrecorded.extend(again.then_some((name, at)));
+            }
+            Some(_) | None => unrecorded.push((name, at)),
+        }
+    }
+    let head = |(name, at): (Name, Commit)| async move {
+        world.store.head(&Key::Artifact(at, name.clone())).await.map(|object| (name, object))
+    };
+    let heads: Vec<_> = stream::iter(unrecorded).map(head).buffered(world.limits.jobs).try_collect().await?;
+    for (name, object) in heads {
+        if let Some(object) = object {
+            let known = Record {
+                size: Some(object.size),
+                sha256: object.attributes.sha256,
+                mode: object.attributes.mode,
+                ..Record::default()
+            };
+            let record = metafile.details.entry(name).or_default();
+            *record = record.learn(&known);
+        }
+    }
+    Ok(())
+}
