@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use super::client::{self, Access};
@@ -21,6 +21,9 @@ use crate::store::{Key, StoreError};
 
 /// How often something is tried when what stood in its way was gone at the next look.
 pub(super) const TRIES: u32 = 6;
+
+/// How many requests are under way at once, whoever asks: each has a connection, and a process may commonly have 1024 files open.
+const UNDER_WAY: usize = 256;
 
 /// With which pause those begin who are told, after the tries of the SDK, that they ask too often: a third of a second or more.
 const HASTY: u32 = 4;
@@ -38,6 +41,7 @@ pub(super) struct Bucket {
     /// The client for the region that the bucket turned out to be in.
     moved: OnceLock<Client>,
     pub(super) room: Room,
+    under_way: Semaphore,
 }
 
 impl Bucket {
@@ -58,6 +62,7 @@ impl Bucket {
             first: OnceCell::new(),
             moved: OnceLock::new(),
             room: Room::default(),
+            under_way: Semaphore::new(UNDER_WAY),
         }
     }
 
@@ -135,6 +140,8 @@ impl Bucket {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
+        // It is never closed, so that there is no error to tell.
+        let _turn = self.under_way.acquire().await.ok();
         match meter::watch(self.timeout, meter, sending).await {
             Some(answer) => answer.map_err(|error| Failed::of(&error)),
             None => Err(Failed::silent(self.timeout)),
