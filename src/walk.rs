@@ -271,6 +271,7 @@ impl<'a> Walk<'a> {
                 None => Ok(None),
             }
         };
+        self.world.store.expect(self.window.min(self.world.limits.jobs).min(reach - end));
         let (looked, read) = futures::future::join(self.look_at(ahead), read_last).await;
         looked?;
         self.metafiles.extend(read?);
