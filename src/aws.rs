@@ -1,5 +1,6 @@
 //! How AWS is reached, whichever service is asked: by which settings, with whose credentials and on which way, and what its failures say.
 
+mod ahead;
 mod authorities;
 mod bounded;
 mod connection;
@@ -9,7 +10,7 @@ mod proxies;
 mod settings;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -85,6 +86,8 @@ struct Inner {
     timeout: Duration,
     reach: Option<Reach>,
     loaded: OnceCell<Loaded>,
+    /// How services are reached that were told: as no setting says.
+    straight: OnceLock<Connections>,
 }
 
 struct Loaded {
@@ -108,7 +111,15 @@ impl Common {
     }
 
     fn made(timeout: Duration, reach: Option<Reach>) -> Self {
-        Self(Arc::new(Inner { timeout, reach, loaded: OnceCell::new() }))
+        Self(Arc::new(Inner { timeout, reach, loaded: OnceCell::new(), straight: OnceLock::new() }))
+    }
+
+    /// Opens connections for requests that will come at once before long, to where the last one went.
+    pub(crate) fn expect(&self, requests: usize) {
+        let connections = self.0.loaded.get().map(|loaded| &loaded.connections).or_else(|| self.0.straight.get());
+        if let Some(connections) = connections {
+            connections.expect(requests);
+        }
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -126,7 +137,8 @@ impl Common {
 
     /// Returns what the client of a service in a region is made from.
     pub(crate) async fn line(&self, service: Service, region: Option<&Region>) -> Result<Line, SettingError> {
-        let (Inner { timeout, reach, loaded }, region) = (&*self.0, region.map(|region| region.as_str().to_owned()));
+        let (Inner { timeout, reach, loaded, straight }, region) =
+            (&*self.0, region.map(|region| region.as_str().to_owned()));
         let stalled = StalledStreamProtectionConfig::enabled().grace_period(STALL.min(*timeout)).build();
         if let Some(reach) = reach {
             let credentials = Credentials::new(&reach.access_key, &reach.secret_key, None, None, "told");
@@ -136,6 +148,7 @@ impl Common {
                 .retry_config(in_time(RetryConfig::standard(), *timeout))
                 .timeout_config(timeouts(*timeout))
                 .stalled_stream_protection(stalled)
+                .http_client(straight.get_or_init(|| Connections::new(Proxies::none(), None)).clone())
                 .credentials_provider(SharedCredentialsProvider::new(credentials))
                 .build();
             let site = Site { endpoint: Some(reach.endpoint.clone()), proxy: None };

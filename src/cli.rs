@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use clap::error::ContextValue;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{self, Color, Config, Environment, Flags, Manner};
 use crate::detach;
@@ -42,6 +43,9 @@ use session::Session;
 /// How many threads work at once on however large a machine: what is waited for is the store, and each thread takes address space that may
 /// be limited.
 const MOST_WORKERS: usize = 8;
+
+/// How many threads of a brief command wait for a disk at once: each takes longer to start than a local disk takes to answer.
+const BRIEF_THREADS: usize = 4;
 
 /// How long a run that is interrupted waits for files that are being written to be put away.
 const LAST_MOMENTS: Duration = Duration::from_secs(3);
@@ -125,6 +129,28 @@ impl Command {
     /// Says whether git called it.
     fn is_hook(&self) -> bool {
         matches!(self, Self::Stub(arguments) if arguments.is_hook())
+    }
+
+    /// Says whether it is so soon done that to start threads would take longer than they could save: git waits for its hooks.
+    fn is_brief(&self) -> bool {
+        match self {
+            Self::Stub(arguments) => !arguments.is_long(),
+            Self::Init(_)
+            | Self::Latest(_)
+            | Self::Versions(_)
+            | Self::Info(_)
+            | Self::Setup(_)
+            | Self::Registry(_)
+            | Self::Hooks(_)
+            | Self::Completions(_) => true,
+            Self::Publish(_)
+            | Self::Resolve(_)
+            | Self::Show(_)
+            | Self::Fetch(_)
+            | Self::Stage(_)
+            | Self::Download(_)
+            | Self::Doctor(_) => false,
+        }
     }
 
     /// Says whether it goes on for a process that has ended.
@@ -214,8 +240,7 @@ fn start(global: Global, command: Command, environment: Environment) -> Kind {
 
 /// Runs a command until it has ended or somebody ends it.
 fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_WORKERS);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+    let runtime = runtime(command.is_brief())?;
     // Whoever interrupts git while a hook runs means git, which has done its work.
     let heeds_signals = !command.is_hook();
     let result = runtime.block_on(async {
@@ -232,6 +257,15 @@ fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
     // Work that was dropped half-way puts its temporary files away before the process ends.
     runtime.shutdown_timeout(LAST_MOMENTS);
     result
+}
+
+/// Makes what runs a command: in this thread alone where it is brief, but for what waits for a disk.
+fn runtime(is_brief: bool) -> std::io::Result<Runtime> {
+    if is_brief {
+        return Builder::new_current_thread().max_blocking_threads(BRIEF_THREADS).enable_all().build();
+    }
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_WORKERS);
+    Builder::new_multi_thread().worker_threads(workers).enable_all().build()
 }
 
 async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {

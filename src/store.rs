@@ -82,6 +82,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Deletes an object. To delete what does not exist is success.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
 
+    /// Is told that so many requests will come at once before long. A store that is far away opens connections meanwhile; this waits for
+    /// nothing, and nothing may come of it.
+    fn expect(&self, requests: usize);
+
     /// Says which conditions of a put the store keeps. Where nobody vouches for them they are tried, on an object that is there for
     /// nothing else.
     async fn guarantees(&self) -> Result<Guarantees, StoreError>;

@@ -291,6 +291,8 @@ impl<'a> Walk<'a> {
         let posts = self.signposts((end + self.window.min(jobs)).min(max_ancestors));
         let also_read = also_read.filter(|commit| !posts.iter().any(|(_, post)| post == commit));
         let (world, fresh) = (self.world, self.unread(posts.iter().map(|(_, commit)| *commit).chain(also_read)));
+        let reach = if self.line.goes_on() { max_ancestors } else { self.line.ancestors().len().min(max_ancestors) };
+        world.store.expect(self.window.min(jobs).min(reach.saturating_sub(end)));
         let (looked, read) = futures::future::join(self.look_at(ahead), read_all(world, fresh)).await;
         looked?;
         self.metafiles.extend(read?);

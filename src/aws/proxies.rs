@@ -23,6 +23,11 @@ pub(super) struct Proxy {
 }
 
 impl Proxies {
+    /// Has everything go straight.
+    pub(super) fn none() -> Self {
+        Self { http: None, https: None, exceptions: Exceptions(Arc::default()) }
+    }
+
     pub(super) fn of_environment() -> Result<Self, SettingError> {
         let exceptions = first(["no_proxy", "NO_PROXY"]).map(|(_, list)| list).unwrap_or_default();
         Ok(Self {

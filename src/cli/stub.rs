@@ -58,6 +58,11 @@ impl Arguments {
         self.hook.is_some()
     }
 
+    /// Says whether it may see to many commits.
+    pub(crate) fn is_long(&self) -> bool {
+        self.range.is_some() || self.stdin || self.queued
+    }
+
     /// Says whether it goes on for a process that has ended.
     pub(crate) fn goes_on_alone(&self) -> bool {
         self.alone

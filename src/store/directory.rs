@@ -123,6 +123,8 @@ impl Store for DirectoryStore {
         task::run(key.to_string(), path, move |task| write::delete(task, &site, &key)).await
     }
 
+    fn expect(&self, _: usize) {}
+
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {
         Ok(Guarantees::ALL)
     }

@@ -187,6 +187,8 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn expect(&self, _: usize) {}
+
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {
         Ok(Guarantees::ALL)
     }

@@ -132,6 +132,10 @@ impl Store for S3Store {
         write::delete(&self.bucket, key).await
     }
 
+    fn expect(&self, requests: usize) {
+        self.bucket.expect(requests);
+    }
+
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {
         guarantees::guarantees(&self.bucket).await
     }

@@ -196,6 +196,10 @@ impl Store for Decorated {
         self.watched(format!("delete {key}"), act).await
     }
 
+    fn expect(&self, requests: usize) {
+        self.inner.expect(requests);
+    }
+
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {
         let act = |store: Arc<dyn Store>| async move { store.guarantees().await }.boxed();
         self.watched("guarantees".to_owned(), act).await

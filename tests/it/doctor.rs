@@ -473,6 +473,9 @@ impl Store for Hasty {
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.0.delete(key).await
     }
+    fn expect(&self, requests: usize) {
+        self.0.expect(requests);
+    }
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {
         self.0.guarantees().await
     }

@@ -5,6 +5,7 @@ mod credentials;
 mod faults;
 pub mod program;
 mod registry;
+mod rounds;
 mod settings;
 mod terms;
 mod wrong;

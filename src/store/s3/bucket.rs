@@ -148,6 +148,11 @@ impl Bucket {
         }
     }
 
+    /// Opens connections for requests that will come at once before long.
+    pub(super) fn expect(&self, requests: usize) {
+        self.common.expect(requests);
+    }
+
     async fn client(&self) -> Result<&Client, Failed> {
         if let Some(moved) = self.moved.get() {
             return Ok(moved);

@@ -355,6 +355,8 @@ impl Store for Guarded<MemoryStore> {
         self.s3("delete", key, Denial::Deleting, self.inner.delete(key)).await
     }
 
+    fn expect(&self, _: usize) {}
+
     async fn guarantees(&self) -> Result<Guarantees, StoreError> {
         Ok(Guarantees::ALL)
     }
