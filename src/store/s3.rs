@@ -1,5 +1,6 @@
 //! A store in a bucket of S3, or of a service that speaks as S3 does.
 
+mod ahead;
 mod body;
 mod bucket;
 mod client;

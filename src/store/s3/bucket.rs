@@ -9,6 +9,7 @@ use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::OnceCell;
 
+use super::ahead;
 use super::client::{self, Access};
 use super::failed::Failed;
 use super::meter::{self, Meter};
@@ -34,6 +35,7 @@ pub(super) struct Bucket {
     /// The client for the region that the bucket turned out to be in.
     moved: OnceLock<Client>,
     pub(super) room: Room,
+    pub(super) ahead: ahead::Room,
 }
 
 impl Bucket {
@@ -54,6 +56,7 @@ impl Bucket {
             first: OnceCell::new(),
             moved: OnceLock::new(),
             room: Room::default(),
+            ahead: ahead::Room::default(),
         }
     }
 

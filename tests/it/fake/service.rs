@@ -122,6 +122,7 @@ impl S3 for Service {
             e_tag: strong(&stored.etag),
             metadata: Some(stored.metadata.into_iter().collect()),
             cache_control: stored.cache_control,
+            accept_ranges: Some("bytes".to_owned()),
             ..Default::default()
         };
         let bytes = match range {
