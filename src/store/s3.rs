@@ -31,6 +31,7 @@ use crate::address::Commit;
 use crate::aws::Common;
 use crate::metalogic::Listing;
 use crate::organisation::Region;
+use crate::parts::Parts;
 use crate::registry::Terms;
 use bucket::Bucket;
 
@@ -55,6 +56,15 @@ impl S3Store {
     #[must_use]
     pub fn new(bucket: &str, prefix: &str, region: Option<&Region>, terms: Terms, common: &Common) -> Self {
         Self { bucket: Arc::new(Bucket::new(bucket, prefix, region.cloned(), terms, common.clone())) }
+    }
+
+    /// Has large files move in such parts. It is said before the first request.
+    #[must_use]
+    pub fn in_parts(mut self, parts: Parts) -> Self {
+        if let Some(bucket) = Arc::get_mut(&mut self.bucket) {
+            bucket.parts = parts;
+        }
+        self
     }
 
     /// Looks at the bucket itself: what its keepers have set up, as far as that may be asked.

@@ -16,6 +16,7 @@ use super::meter::{self, Meter};
 use super::pieces::Room;
 use crate::aws::Common;
 use crate::organisation;
+use crate::parts::Parts;
 use crate::registry::Terms;
 use crate::store::{Key, StoreError};
 
@@ -27,6 +28,7 @@ pub(super) struct Bucket {
     pub(super) name: String,
     pub(super) timeout: Duration,
     pub(super) terms: Terms,
+    pub(super) parts: Parts,
     prefix: String,
     common: Common,
     /// The region that somebody says it is in, whatever the settings say.
@@ -50,6 +52,7 @@ impl Bucket {
             name: name.to_owned(),
             timeout: common.timeout(),
             terms,
+            parts: Parts::default(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             common,
             region,
