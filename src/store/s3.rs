@@ -63,6 +63,7 @@ impl S3Store {
     pub fn in_parts(mut self, parts: Parts) -> Self {
         if let Some(bucket) = Arc::get_mut(&mut self.bucket) {
             bucket.parts = parts;
+            bucket.ahead = ahead::Room::of(parts);
         }
         self
     }

@@ -9,37 +9,47 @@ use futures::stream::{self, Stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::body::Reading;
+use crate::parts::Parts;
 use crate::store::StoreError;
 
 /// How many bytes a part has. In the same memory more small parts are faster than few large ones: each waits for its first byte.
 const PART: u64 = 4 << 20;
 
-/// How many parts are fetched at once.
-const PARTS: usize = 8;
+/// How many parts of one object are fetched at once, at most.
+const PARTS: u64 = 8;
 
 /// From how many parts on an object is read in parts whose whole was asked for: to go back on that costs a connection.
 const WORTH: u64 = 4;
 
-/// Bounds how many bytes that nobody has asked for yet are in memory, whatever number of objects is read.
-#[derive(Clone)]
-pub(super) struct Room(Arc<Semaphore>);
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(PARTS.saturating_sub(1).saturating_mul(usize::try_from(PART).unwrap_or(usize::MAX)))))
-    }
+/// Says in what parts objects are read, and bounds how many bytes that nobody has asked for yet are in memory, whatever number of objects
+/// is read.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    part: u64,
+    abreast: u64,
+    free: Arc<Semaphore>,
 }
 
 impl Room {
+    pub(super) fn of(parts: Parts) -> Self {
+        let part = parts.size.unwrap_or(PART);
+        // Larger parts do not take more memory, unless somebody says so.
+        let most = (PARTS * PART / part).clamp(2, PARTS);
+        let abreast = parts.abreast.and_then(|abreast| u64::try_from(abreast).ok()).unwrap_or(most);
+        let bytes = usize::try_from(part.saturating_mul(abreast.saturating_sub(1))).unwrap_or(usize::MAX);
+        Self { part, abreast, free: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))) }
+    }
+
     /// Returns the room for so many bytes, where there is some. Nobody waits for it: who has none reads on without.
     fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+        Arc::clone(&self.free).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
-}
 
-/// Returns the bytes of a range that are asked for first.
-pub(super) fn first(range: &Range<u64>) -> Range<u64> {
-    range.start..range.end.min(range.start.saturating_add(PART))
+    /// Returns the bytes of a range that are asked for first.
+    pub(super) fn first(&self, range: &Range<u64>) -> Range<u64> {
+        let part = if self.abreast > 1 { self.part } else { u64::MAX };
+        range.start..range.end.min(range.start.saturating_add(part))
+    }
 }
 
 /// Returns what a reading gives, and the bytes of the object beyond up to `end`, which are fetched in parts.
@@ -51,9 +61,10 @@ pub(super) fn pieces(reading: Reading, end: u64) -> impl Stream<Item = Result<By
 
 /// Leaves what lies beyond the first part of a whole object to others, where that is worth it.
 pub(super) fn share(reading: &mut Reading) {
-    let Range { start, end } = reading.left();
-    if end.saturating_sub(start) >= WORTH * PART {
-        reading.end_at(start + PART);
+    let (room, left) = (reading.room(), reading.left());
+    if left.end.saturating_sub(left.start) >= WORTH.saturating_mul(room.part) {
+        let first = room.first(&left);
+        reading.end_at(first.end);
     }
 }
 
@@ -102,9 +113,10 @@ impl Ahead {
 
     /// Asks for as many parts as there is room for.
     fn look_ahead(&mut self) {
-        while self.next.len() + 1 < PARTS && !self.left.is_empty() {
-            let Range { start, end } = first(&self.left);
-            let Some(room) = self.version.room().take(end - start) else { return };
+        let room = self.version.room().clone();
+        while (self.next.len() as u64) + 1 < room.abreast && !self.left.is_empty() {
+            let Range { start, end } = room.first(&self.left);
+            let Some(room) = room.take(end - start) else { return };
             let (pieces, part) = mpsc::unbounded_channel();
             tokio::spawn(fetch(self.begin(), room, pieces));
             self.next.push_back(part);
@@ -113,7 +125,7 @@ impl Ahead {
 
     /// Returns who reads the next bytes that nobody was asked for.
     fn begin(&mut self) -> Reading {
-        let part = first(&self.left);
+        let part = self.version.room().first(&self.left);
         self.left.start = part.end;
         self.version.beyond(part)
     }

@@ -59,7 +59,7 @@ impl Bucket {
             first: OnceCell::new(),
             moved: OnceLock::new(),
             room: Room::default(),
-            ahead: ahead::Room::default(),
+            ahead: ahead::Room::of(Parts::default()),
         }
     }
 

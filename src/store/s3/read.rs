@@ -180,7 +180,7 @@ pub(super) async fn open(
     let begun = match &range {
         // No request asks for no bytes.
         Some(range) if range.is_empty() => None,
-        _ => match begin(bucket, key, range.as_ref().map(ahead::first)).await {
+        _ => match begin(bucket, key, range.as_ref().map(|range| bucket.ahead.first(range))).await {
             Err(Beginning::Beyond) => None,
             Err(Beginning::Store(error)) => return Err(error),
             Ok(None) => return Ok(None),
