@@ -16,7 +16,7 @@ use crate::store::StoreError;
 const PART: u64 = 4 << 20;
 
 /// How many parts of one object are fetched at once, at most.
-const PARTS: u64 = 8;
+const PARTS: u64 = 6;
 
 /// From how many parts on an object is read in parts whose whole was asked for: to go back on that costs a connection.
 const WORTH: u64 = 4;
