@@ -1,16 +1,18 @@
 //! One object on its way out of a store: verified before it has its name.
 
+mod draft;
 mod name;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::artifact::{Digest, Mode};
+use crate::artifact::{Digest, Hasher, Mode};
 use crate::event::{Event, Observer, Transfer};
-use crate::files::{self, Occupant, Temporary};
-use crate::store::{Key, Store, StoreError};
-use crate::transfer::{self, ReceiveError};
+use crate::files::{self, Occupant, Settling};
+use crate::store::{Body, Key, Object, Store, StoreError};
+use crate::transfer::{self, Intake, ReceiveError};
+use draft::{Begun, Draft};
 
 pub use name::{Rules, UnfitName, within};
 
@@ -100,6 +102,18 @@ pub enum ArrivalError {
     },
 }
 
+impl ArrivalError {
+    /// Says that it is the bytes that are wrong.
+    fn is_of_bytes(&self) -> bool {
+        matches!(self, Self::Mismatch { .. } | Self::Store { source: StoreError::Corrupt { .. }, .. })
+    }
+
+    /// Says that it is the store that broke off, and that what came by then is right as far as anybody knows.
+    fn is_of_store(&self) -> bool {
+        matches!(self, Self::Store { .. }) && !self.is_of_bytes()
+    }
+}
+
 /// Makes the directory that files go to, with all that lead to it, where it is absent.
 ///
 /// # Errors
@@ -134,41 +148,102 @@ impl Arrival<'_> {
     }
 
     /// Receives the bytes under a temporary name beside the target, verifies them, and gives them the target's name; without a target
-    /// they go to standard output.
+    /// they go to standard output. What an earlier run had of them is gone on with.
     ///
     /// # Errors
     /// [`ArrivalError`]; then nothing has the target's name that had not before.
     pub async fn receive(&self, target: Option<&Path>) -> Result<Arrived, ArrivalError> {
-        let store = |source| ArrivalError::Store { what: self.what.clone(), source };
-        let Some((object, body)) = self.store.open(&self.key, None).await.map_err(store)? else {
+        if let Some(begun) = Draft::taken_up(self, target).await {
+            match self.fill(target, Some(begun)).await {
+                // Perhaps what was there was wrong, and not what came.
+                Err(error) if error.is_of_bytes() => {}
+                ended => return ended,
+            }
+        }
+        self.fill(target, None).await
+    }
+
+    /// Returns what is to last of an object under way, where it is one with which a further run can go on: its target, its digest and its
+    /// size.
+    fn lasting<'t>(&self, target: Option<&'t Path>) -> Option<(&'t Path, Digest, u64)> {
+        let size = self.size.filter(|size| *size >= files::WORTH)?;
+        Some((target?, self.sha256?, size))
+    }
+
+    /// Receives the bytes that are not there yet.
+    async fn fill(&self, target: Option<&Path>, begun: Option<Begun<'_>>) -> Result<Arrived, ArrivalError> {
+        let at = begun.as_ref().map_or(0, |begun| begun.size);
+        // Who says how many bytes are wanted gets them in parts.
+        let range = self.size.filter(|size| *size >= files::WORTH).map(|size| at..size);
+        let opened = self.store.open(&self.key, range).await.map_err(|source| self.failed(source))?;
+        let Some((object, body)) = opened else {
+            begun.into_iter().for_each(|mut begun| begun.draft.is_worthless());
             return Err(ArrivalError::Gone { what: self.what.clone() });
         };
         let place = target.map_or_else(files::temporary_directory, Path::to_owned);
         let failed = |source| ArrivalError::Target { path: place.clone(), source };
-        let temporary = Temporary::new(target, self.mode.or(object.attributes.mode)).map_err(failed)?;
-
-        let transfer = Transfer::Download;
-        self.observer.observe(&Event::Started { transfer, size: object.size });
-        let to = temporary.writer().map_err(failed)?;
-        let url = self.store.url(&self.key);
-        let received = transfer::receive(url, body, to, transfer::told(self.observer, transfer)).await;
-        self.observer.observe(&Event::Finished { transfer });
-        let (size, sha256) = received.map_err(|error| match error {
-            ReceiveError::Store(source) => store(source),
+        let (mut draft, hasher) = match begun {
+            Some(begun) => (begun.draft, begun.hasher),
+            None => {
+                let mode = self.mode.or(object.attributes.mode);
+                (Draft::new(self, target, mode).map_err(failed)?, Hasher::default())
+            }
+        };
+        let received = match draft.writer() {
+            Ok(to) => self.pour(&object, body, Intake::after(to, hasher, at)).await,
+            Err(source) => Err(ReceiveError::Io(source)),
+        };
+        let verified = received.map_err(|error| match error {
+            ReceiveError::Store(source) => self.failed(source),
             ReceiveError::Io(source) => failed(source),
-        })?;
+        });
+        let verified = verified.and_then(|(size, sha256)| self.verify(&object, size, sha256));
+        let arrived = match verified {
+            Ok(arrived) => arrived,
+            Err(error) => {
+                if !error.is_of_store() {
+                    draft.is_worthless();
+                }
+                return Err(error);
+            }
+        };
+        let kept = draft.keep().await;
+        kept.map_err(|source| if target.is_some() { failed(source) } else { ArrivalError::Output(source) })?;
+        Ok(arrived)
+    }
 
+    /// Receives the bytes that follow, and has the first ones brought to disk meanwhile; returns how many there are then, and their digest.
+    async fn pour(&self, object: &Object, body: Body, intake: Intake<Settling>) -> Result<(u64, Digest), ReceiveError> {
+        let (transfer, at) = (Transfer::Download, intake.size());
+        if at > 0 {
+            self.observer.observe(&Event::Resumed { what: self.what.clone(), at, size: object.size });
+        }
+        self.observer.observe(&Event::Started { transfer, size: object.size.saturating_sub(at) });
+        let progress = transfer::told(self.observer, transfer);
+        let received = transfer::receive_file(self.store.url(&self.key), body, intake, progress).await;
+        self.observer.observe(&Event::Finished { transfer });
+        let (mut to, size, sha256) = received?.finish();
+        files::blocking(move || to.settle()).await?;
+        Ok((size, sha256))
+    }
+
+    /// Holds what came against what is recorded.
+    fn verify(&self, object: &Object, size: u64, sha256: Digest) -> Result<Arrived, ArrivalError> {
         let bytes = |size: u64| format!("{size} bytes");
         let expected = self.size.unwrap_or(object.size);
-        self.hold(size == expected, bytes(size), || bytes(expected))?;
+        // A store that was asked for so many gives no more.
+        let found = if object.size == expected { size } else { object.size };
+        self.hold(found == expected, bytes(found), || bytes(expected))?;
         let digest = |digest: Digest| format!("the SHA-256 {digest}");
         let expected = self.sha256.or(object.attributes.sha256);
         self.hold(expected.is_none_or(|expected| expected == sha256), digest(sha256), || {
             expected.map(digest).unwrap_or_default()
         })?;
-        let kept = files::blocking(move || temporary.keep()).await;
-        kept.map_err(|source| if target.is_some() { failed(source) } else { ArrivalError::Output(source) })?;
         Ok(Arrived { size, sha256, verified: expected.is_some() })
+    }
+
+    fn failed(&self, source: StoreError) -> ArrivalError {
+        ArrivalError::Store { what: self.what.clone(), source }
     }
 
     fn hold(&self, holds: bool, found: String, expected: impl FnOnce() -> String) -> Result<(), ArrivalError> {

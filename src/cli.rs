@@ -35,6 +35,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::config::{self, Color, Config, Environment, Flags, Manner};
 use crate::detach;
 use crate::failure::{EndedError, Failure, Kind, OutputClosed, OutputError};
+use crate::parts::Parts;
 use crate::report::{Report, Verbosity};
 use crate::store::s3;
 use crate::words;
@@ -88,6 +89,12 @@ struct Global {
     /// How many requests to have under way at once [default: 64]
     #[arg(long, value_name = "N", global = true, value_parser = config::jobs)]
     jobs: Option<usize>,
+    /// How large the parts are in which large files move to and from S3, as 16MiB [default: by the file's size]
+    #[arg(long, value_name = "SIZE", global = true, value_parser = Parts::size)]
+    part_size: Option<u64>,
+    /// How many parts of one file to move at once [default: by the file's size]
+    #[arg(long, value_name = "N", global = true, value_parser = Parts::abreast)]
+    parts: Option<usize>,
     /// How long to go on trying where other writers are first or a store does not answer [default: 2m]
     #[arg(long, value_name = "DURATION", global = true, value_parser = config::duration)]
     timeout: Option<Duration>,
@@ -197,6 +204,7 @@ fn start(global: Global, command: Command, environment: Environment) -> Kind {
         projects: global.projects,
         max_ancestors: global.max_ancestors,
         jobs: global.jobs,
+        parts: Parts { size: global.part_size, abreast: global.parts },
         timeout: global.timeout,
         color: global.color,
         json: global.json,

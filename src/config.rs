@@ -17,13 +17,14 @@ use crate::ancestry::{Ancestry, NoHistory};
 use crate::aws::Common;
 use crate::git::{self, GitError, Repository};
 use crate::location::{Location, LocationError};
+use crate::parts::Parts;
 use crate::registry::{ProjectName, REGISTRY_FILE, RegistryError};
 use crate::world::Limits;
 
 pub use crate::git::direct;
 pub use registry_file::Found;
 pub use settings::{Color, Environment, Flags, Manner, SETTINGS, Setting, duration, jobs, max_ancestors};
-use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PROJECT, TIMEOUT};
+use settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PART_SIZE, PARTS, PROJECT, TIMEOUT};
 pub use stores::StorePlace;
 pub use versions::{DEFAULT_PARAMETER, PARAMETER, REGIONS, VersionsPlace};
 
@@ -141,7 +142,12 @@ impl Config {
         let directory = std::env::current_dir().map_err(gone)?;
         let default = Limits::default();
         let most = environment.parsed(MAX_ANCESTORS.variable, max_ancestors)?;
+        let parts = Parts {
+            size: flags.parts.size.or(environment.parsed(PART_SIZE.variable, Parts::size)?),
+            abreast: flags.parts.abreast.or(environment.parsed(PARTS.variable, Parts::abreast)?),
+        };
         let limits = Limits {
+            parts,
             max_ancestors: flags.max_ancestors.or(most).unwrap_or(default.max_ancestors),
             jobs: flags.jobs.or(environment.parsed(JOBS.variable, jobs)?).unwrap_or(default.jobs),
             timeout: flags.timeout.or(environment.parsed(TIMEOUT.variable, duration)?).unwrap_or(default.timeout),

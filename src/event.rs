@@ -69,6 +69,22 @@ pub enum Event {
         /// Which kind of move.
         transfer: Transfer,
     },
+    /// An earlier run had the first bytes of an object already: the others are fetched.
+    Resumed {
+        /// What messages call it.
+        what: String,
+        /// How many bytes are there.
+        at: u64,
+        /// How many it has in all.
+        size: u64,
+    },
+    /// The first bytes of an object stay, so that a further run can go on there.
+    Suspended {
+        /// What messages call it.
+        what: String,
+        /// How many bytes those are.
+        size: u64,
+    },
     /// An artifact was stored.
     Stored {
         /// The artifact.

@@ -1,8 +1,11 @@
 //! Local files: what they are, and how new ones come to be.
 
 mod abandoned;
+mod begun;
+mod copy;
 mod program;
 mod scratch;
+mod settling;
 mod swap;
 mod temporary;
 
@@ -14,12 +17,14 @@ use crate::artifact::{Digest, Hasher, Mode};
 use crate::store::Progress;
 
 pub use abandoned::BEGIN as DRAFT;
+pub use copy::copy;
 pub use program::{
     Standing, is_program, is_same, is_taken, path_of, place_program, remove, rename, set_aside, standing,
 };
 pub use scratch::Scratch;
+pub use settling::Settling;
 pub use swap::swap;
-pub use temporary::{Temporary, temporary_directory};
+pub use temporary::{Temporary, WORTH, temporary_directory};
 
 /// How many bytes are read from a file at a time.
 const PIECE: usize = 1 << 20;
@@ -161,7 +166,7 @@ fn mode(_: &Metadata) -> Option<Mode> {
 pub async fn digest_of_file(path: PathBuf) -> io::Result<Digest> {
     blocking(move || {
         let mut file = File::open(path)?;
-        Ok(drain(&mut file, u64::MAX, &mut io::sink(), &|_| ()).map(|(_, digest)| digest)?)
+        drain(&mut file, u64::MAX, &mut io::sink(), &|_| ()).map(|(_, digest)| digest).map_err(DrainError::into_io)
     })
     .await
 }
@@ -313,10 +318,12 @@ pub enum DrainError {
     Write(io::Error),
 }
 
-impl From<DrainError> for io::Error {
-    fn from(error: DrainError) -> Self {
-        match error {
-            DrainError::Read(error) | DrainError::Write(error) => error,
+impl DrainError {
+    /// Returns what the system said, where it does not matter at which end.
+    #[must_use]
+    pub fn into_io(self) -> io::Error {
+        match self {
+            Self::Read(error) | Self::Write(error) => error,
         }
     }
 }
@@ -331,14 +338,29 @@ pub fn drain(
     to: &mut dyn Write,
     progress: &dyn Fn(u64),
 ) -> Result<(u64, Digest), DrainError> {
+    let mut hasher = Hasher::default();
+    let size = drain_into(from, most, to, &mut hasher, progress)?;
+    Ok((size, hasher.finish()))
+}
+
+/// Moves up to `most` bytes of a file to where they are wanted, past a hasher, and returns how many those were.
+///
+/// # Errors
+/// [`DrainError`].
+pub fn drain_into(
+    from: &mut File,
+    most: u64,
+    to: &mut dyn Write,
+    hasher: &mut Hasher,
+    progress: &dyn Fn(u64),
+) -> Result<u64, DrainError> {
     let mut from = from.take(most);
     let mut piece = vec![0; PIECE];
-    let mut hasher = Hasher::default();
     let mut size = 0;
     loop {
         let bytes = read_some(&mut from, &mut piece).map_err(DrainError::Read)?;
         if bytes.is_empty() {
-            return Ok((size, hasher.finish()));
+            return Ok(size);
         }
         hasher.update(bytes);
         to.write_all(bytes).map_err(DrainError::Write)?;
@@ -362,6 +384,11 @@ fn read_some<'a>(from: &mut dyn Read, piece: &'a mut [u8]) -> io::Result<&'a [u8
 #[must_use]
 pub fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// Says whether a file system cannot bring a file to disk at all.
+fn cannot_sync(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
 /// Runs work that waits for a disk where it holds up nobody.

@@ -10,6 +10,7 @@ pub mod address;
 pub mod artifact;
 pub mod json;
 pub mod location;
+pub mod parts;
 pub mod reason;
 pub mod version;
 pub mod words;

@@ -159,6 +159,12 @@ impl Observer for Report {
             Event::Started { transfer, size } => self.draw(|bars| bars.start(*transfer, *size)),
             Event::Moved { transfer, bytes } => self.draw(|bars| bars.advance(*transfer, *bytes)),
             Event::Finished { transfer } => self.draw(|bars| bars.finish(*transfer)),
+            Event::Resumed { what, at, size } => {
+                self.note(&format!("{what} goes on at {} of {}", bytes(*at), bytes(*size)));
+            }
+            Event::Suspended { what, size } => {
+                self.note(&format!("the first {} of {what} stay: the same command goes on there", bytes(*size)));
+            }
             Event::Stored { name, size, present: false } => {
                 self.log(&format!("published {name} ({})", bytes(*size)));
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::ancestry::Ancestry;
 use crate::event::Observer;
+use crate::parts::Parts;
 use crate::store::Store;
 
 /// Holds the ports that a flow works through.
@@ -29,11 +30,13 @@ pub struct Limits {
     pub jobs: usize,
     /// How long a metafile's write is tried again when other writers are first.
     pub timeout: Duration,
+    /// In what parts large files move, where somebody said so.
+    pub parts: Parts,
 }
 
 impl Default for Limits {
     /// The defaults of the command line.
     fn default() -> Self {
-        Self { max_ancestors: 200, jobs: 64, timeout: Duration::from_secs(120) }
+        Self { max_ancestors: 200, jobs: 64, timeout: Duration::from_secs(120), parts: Parts::default() }
     }
 }

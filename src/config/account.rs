@@ -8,6 +8,7 @@ use crate::account::Account;
 use crate::aws::Common;
 use crate::organisation::Region;
 use crate::parameters::Parameters;
+use crate::parts::Parts;
 use crate::registry::Terms;
 use crate::store::Store;
 use crate::store::s3::S3Store;
@@ -16,6 +17,7 @@ use crate::store::s3::S3Store;
 #[derive(Debug)]
 struct Reached {
     common: Common,
+    parts: Parts,
     parameters: Known<Option<Region>, dyn Parameters>,
     buckets: Known<(String, Option<Region>), dyn Store>,
 }
@@ -26,7 +28,8 @@ impl Config {
     /// Returns the account that the settings of the AWS CLI lead to. Nothing is asked of it yet.
     #[must_use]
     pub fn account(&self) -> Arc<dyn Account> {
-        Arc::new(Reached { common: self.aws.clone(), parameters: Mutex::default(), buckets: Mutex::default() })
+        let (common, parts) = (self.aws.clone(), self.limits.parts);
+        Arc::new(Reached { common, parts, parameters: Mutex::default(), buckets: Mutex::default() })
     }
 }
 
@@ -36,7 +39,10 @@ impl Account for Reached {
     }
 
     fn bucket(&self, name: &str, region: Option<&Region>) -> Arc<dyn Store> {
-        let make = || Arc::new(S3Store::new(name, "", region, Terms::default(), &self.common)) as Arc<dyn Store>;
+        let make = || {
+            let store = S3Store::new(name, "", region, Terms::default(), &self.common);
+            Arc::new(store.in_parts(self.parts)) as Arc<dyn Store>
+        };
         known(&self.buckets, (name.to_owned(), region.cloned()), make)
     }
 }

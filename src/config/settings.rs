@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ConfigError;
+use crate::parts::Parts;
 
 /// Describes one setting: where it can be made, in the order in which the places count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ settings! {
     PROJECT: "--project", "METALOGIC_PROJECT", Some("metalogic.project"), None, "all of the repository's projects";
     MAX_ANCESTORS: "--max-ancestors", "METALOGIC_MAX_ANCESTORS", None, None, "200";
     JOBS: "--jobs", "METALOGIC_JOBS", None, None, "64";
+    PART_SIZE: "--part-size", "METALOGIC_PART_SIZE", None, None, "by the file's size";
+    PARTS: "--parts", "METALOGIC_PARTS", None, None, "by the file's size";
     TIMEOUT: "--timeout", "METALOGIC_TIMEOUT", None, None, "2m";
     COLOR: "--color", "METALOGIC_COLOR", None, None, "auto";
     JSON: "--json", "METALOGIC_JSON", None, None, "false";
@@ -105,6 +108,8 @@ pub struct Flags {
     pub max_ancestors: Option<usize>,
     /// `--jobs`.
     pub jobs: Option<usize>,
+    /// `--part-size` and `--parts`.
+    pub parts: Parts,
     /// `--timeout`.
     pub timeout: Option<Duration>,
     /// `--color`.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::settings::{DIRECTORY, JOBS, MAX_ANCESTORS, REGISTRY, STORE, Setting, TIMEOUT};
+use super::settings::{DIRECTORY, JOBS, MAX_ANCESTORS, PART_SIZE, PARTS, REGISTRY, STORE, Setting, TIMEOUT};
 use super::{Config, ConfigError, direct, locate};
 use crate::location::Location;
 use crate::registry::Terms;
@@ -117,7 +117,7 @@ impl Config {
     /// Returns the store in a bucket, below a prefix.
     #[must_use]
     pub fn bucket(&self, bucket: &str, prefix: &str, terms: &Terms) -> S3Store {
-        S3Store::new(bucket, prefix, None, terms.clone(), &self.aws)
+        S3Store::new(bucket, prefix, None, terms.clone(), &self.aws).in_parts(self.limits.parts)
     }
 
     /// Returns the flags with which somebody can do by hand, from anywhere, what concerns this directory and this store.
@@ -145,6 +145,8 @@ impl Config {
         pass(REGISTRY, self.flags.registry.clone());
         pass(MAX_ANCESTORS, Some(self.limits.max_ancestors.to_string()));
         pass(JOBS, Some(self.limits.jobs.to_string()));
+        pass(PART_SIZE, self.limits.parts.size.map(|size| size.to_string()));
+        pass(PARTS, self.limits.parts.abreast.map(|abreast| abreast.to_string()));
         pass(TIMEOUT, Some(humantime::format_duration(self.limits.timeout).to_string()));
         passed
     }

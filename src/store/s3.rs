@@ -1,5 +1,6 @@
 //! A store in a bucket of S3, or of a service that speaks as S3 does.
 
+mod ahead;
 mod body;
 mod bucket;
 mod client;
@@ -30,6 +31,7 @@ use crate::address::Commit;
 use crate::aws::Common;
 use crate::metalogic::Listing;
 use crate::organisation::Region;
+use crate::parts::Parts;
 use crate::registry::Terms;
 use bucket::Bucket;
 
@@ -54,6 +56,16 @@ impl S3Store {
     #[must_use]
     pub fn new(bucket: &str, prefix: &str, region: Option<&Region>, terms: Terms, common: &Common) -> Self {
         Self { bucket: Arc::new(Bucket::new(bucket, prefix, region.cloned(), terms, common.clone())) }
+    }
+
+    /// Has large files move in such parts. It is said before the first request.
+    #[must_use]
+    pub fn in_parts(mut self, parts: Parts) -> Self {
+        if let Some(bucket) = Arc::get_mut(&mut self.bucket) {
+            bucket.parts = parts;
+            bucket.ahead = ahead::Room::of(parts);
+        }
+        self
     }
 
     /// Looks at the bucket itself: what its keepers have set up, as far as that may be asked.

@@ -128,7 +128,7 @@ fn foreign_types_stay_in_their_rooms() {
         ("std::process::Command", &["git"]),
         ("std::process::", &["cli", "detach", "git", "journal"]),
         ("nix::unistd", &["detach", "store/directory"]),
-        ("nix::fcntl", &["store/directory"]),
+        ("nix::fcntl", &["files", "store/directory"]),
         ("anyhow::", &["failure", "cli"]),
         ("clap::", &["config", "cli"]),
         (

@@ -105,6 +105,8 @@ fn what_is_refused_and_what_each_refusal_is_called() {
         &["show", "nonsense"],
         &["show", "--upload-pack=x"],
         &["show", "--jobs", "0"],
+        &["show", "--part-size", "4MiB"],
+        &["show", "--parts", "none"],
         &["frobnicate"],
         &["--store", "ftp://x/y", "show"],
         &["--registry", "nowhere.toml", "resolve"],

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::future::{BoxFuture, FutureExt as _};
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
@@ -73,6 +75,8 @@ pub fn writes(operation: &str) -> bool {
 pub struct Decorated {
     pub inner: Arc<dyn Store>,
     watcher: Arc<dyn Watcher>,
+    /// After how many bytes a body breaks off.
+    pub cut: AtomicU64,
 }
 
 impl Decorated {
@@ -81,7 +85,7 @@ impl Decorated {
     }
 
     pub fn over(inner: Arc<dyn Store>, watcher: Arc<dyn Watcher>) -> Self {
-        Self { inner, watcher }
+        Self { inner, watcher, cut: AtomicU64::new(u64::MAX) }
     }
 
     /// Passes an operation on. It owns what it needs, since it may outlive whoever asked for it.
@@ -101,6 +105,25 @@ impl Decorated {
         self.watcher.after(&operation, &result);
         result
     }
+}
+
+/// Has a body break off after so many bytes.
+fn cut(body: Body, left: u64) -> Body {
+    let Body::Stream(pieces) = body else { panic!("a stream is cut, and no file") };
+    let broken = || StoreError::Unavailable { key: "it".into(), outage: Outage::Plain, source: "cut".into() };
+    let pieces = pieces.scan(left, move |left, piece| {
+        let piece = match piece {
+            Ok(_) if *left == 0 => Err(broken()),
+            Ok(mut bytes) => {
+                bytes.truncate(usize::try_from(*left).unwrap());
+                *left -= bytes.len() as u64;
+                Ok(bytes)
+            }
+            Err(error) => Err(error),
+        };
+        std::future::ready(Some(piece))
+    });
+    Body::Stream(pieces.boxed())
 }
 
 impl fmt::Debug for Decorated {
@@ -145,7 +168,9 @@ impl Store for Decorated {
             let (key, range) = (key.clone(), range.clone());
             async move { store.open(&key, range).await }.boxed()
         };
-        self.watched(format!("open {key}"), act).await
+        let opened = self.watched(format!("open {key}"), act).await?;
+        let left = self.cut.load(Ordering::SeqCst);
+        Ok(opened.map(|(object, body)| (object, if left == u64::MAX { body } else { cut(body, left) })))
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Object>, StoreError> {

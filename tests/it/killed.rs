@@ -11,7 +11,7 @@ mod moment;
 mod place;
 mod publish;
 mod registry;
-mod running;
+pub mod running;
 mod scenario;
 mod stage;
 mod stub;

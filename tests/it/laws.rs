@@ -18,6 +18,7 @@ use metalogic::metalogic::Listing;
 use metalogic::moved::Moves;
 use metalogic::organisation::{KeyPrefix, Organisation, Region};
 use metalogic::parameters::name;
+use metalogic::parts::Parts;
 use metalogic::publish::Item;
 use metalogic::registry::edit::{self, Addition};
 use metalogic::registry::{Account, ProjectName, Registry, StorageClass};
@@ -354,7 +355,8 @@ pub fn names(bytes: &[u8]) {
     drop((same::<Version>(text), same::<KeyPrefix>(text), same::<Region>(text)));
     text.parse::<Account>().err().into_iter().for_each(expect_failure);
     text.parse::<StorageClass>().err().into_iter().for_each(expect_failure);
-    for error in [duration(text).err(), jobs(text).err(), max_ancestors(text).err()].into_iter().flatten() {
+    let numbers = [jobs(text).err(), max_ancestors(text).err(), Parts::abreast(text).err(), Parts::size(text).err()];
+    for error in numbers.into_iter().chain([duration(text).err()]).flatten() {
         expect_line(&error);
     }
     if let Err(error) = text.parse::<Hook>() {

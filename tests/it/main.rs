@@ -57,6 +57,8 @@ mod readme;
 mod registry;
 mod repo;
 mod repositories;
+#[cfg(unix)]
+mod resumed;
 mod rewritten;
 mod rounds;
 mod s3;

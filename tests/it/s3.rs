@@ -1,5 +1,6 @@
 //! What is special about S3: parts, broken connections, headers, and a service that says no.
 
+mod ahead;
 mod copies;
 mod credentials;
 mod faults;

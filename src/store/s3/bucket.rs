@@ -10,12 +10,14 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
+use super::ahead;
 use super::client::{self, Access};
 use super::failed::Failed;
 use super::meter::{self, Meter};
 use super::pieces::Room;
 use crate::aws::{Common, pause_of};
 use crate::organisation;
+use crate::parts::Parts;
 use crate::registry::Terms;
 use crate::store::{Key, StoreError};
 
@@ -33,6 +35,7 @@ pub(super) struct Bucket {
     pub(super) name: String,
     pub(super) timeout: Duration,
     pub(super) terms: Terms,
+    pub(super) parts: Parts,
     prefix: String,
     common: Common,
     /// The region that somebody says it is in, whatever the settings say.
@@ -42,6 +45,7 @@ pub(super) struct Bucket {
     moved: OnceLock<Client>,
     pub(super) room: Room,
     under_way: Semaphore,
+    pub(super) ahead: ahead::Room,
 }
 
 impl Bucket {
@@ -56,6 +60,7 @@ impl Bucket {
             name: name.to_owned(),
             timeout: common.timeout(),
             terms,
+            parts: Parts::default(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             common,
             region,
@@ -63,6 +68,7 @@ impl Bucket {
             moved: OnceLock::new(),
             room: Room::default(),
             under_way: Semaphore::new(UNDER_WAY),
+            ahead: ahead::Room::of(Parts::default()),
         }
     }
 

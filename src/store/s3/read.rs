@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use percent_encoding::percent_decode_str;
 
+use super::ahead;
 use super::body::Reading;
 use super::bucket::{Bucket, TRIES};
 use super::failed::Failed;
@@ -175,26 +176,27 @@ pub(super) async fn open(
     key: &Key,
     range: Option<Range<u64>>,
 ) -> Result<Option<(Object, Body)>, StoreError> {
+    let is_part = range.is_some();
     let begun = match &range {
         // No request asks for no bytes.
         Some(range) if range.is_empty() => None,
-        _ => match begin(bucket, key, range).await {
+        _ => match begin(bucket, key, range.as_ref().map(|range| bucket.ahead.first(range))).await {
             Err(Beginning::Beyond) => None,
             Err(Beginning::Store(error)) => return Err(error),
             Ok(None) => return Ok(None),
             Ok(begun) => begun,
         },
     };
-    let Some((object, reading)) = begun else {
+    let Some((object, mut reading)) = begun else {
         let nothing = || Body::Stream(stream::empty().boxed());
         return Ok(head(bucket, key).await?.map(|(object, _)| (object, nothing())));
     };
-    let pieces =
-        stream::try_unfold(
-            reading,
-            |mut reading| async move { Ok(reading.next().await?.map(|piece| (piece, reading))) },
-        );
-    Ok(Some((object, Body::Stream(pieces.boxed()))))
+    let end = range.map_or(object.size, |range| range.end.min(object.size));
+    reading.end_at(end);
+    if !is_part && reading.knows_ranges() {
+        ahead::share(&mut reading);
+    }
+    Ok(Some((object, Body::Stream(ahead::pieces(reading, end).boxed()))))
 }
 
 /// Says why an object is not being read.
@@ -217,8 +219,10 @@ async fn begin(
         Err(failed) if failed.is_beyond() => return Err(Beginning::Beyond),
         Err(failed) => return Err(Beginning::Store(bucket.error(&key.to_string(), failed.of_reading()))),
     };
+    // A service that knows no ranges gives the whole, which begins as well with the bytes that were asked for.
+    let is_part = range.as_ref().is_some_and(|range| range.start > 0 || answer.content_range().is_some());
     let start = range.as_ref().map_or(0, |range| range.start);
-    let (bytes, size) = extent(&answer, start, range.is_some())
+    let (bytes, size) = extent(&answer, start, is_part)
         .map_err(|problem| Beginning::Store(StoreError::Corrupt { key: key.to_string(), problem }))?;
     let attributes = attributes(|name| answer.metadata()?.get(name).map(String::as_str));
     Ok(Some((Object { size, attributes }, Reading::new(Arc::clone(bucket), key.clone(), bytes, answer, tag))))

@@ -111,7 +111,10 @@ impl S3 for Service {
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let GetObjectInput { bucket, key, range, if_match, checksum_mode, .. } = req.input;
-        let stored = self.shelf(&bucket)?.objects.get(&key).cloned().ok_or_else(|| s3_error!(NoSuchKey))?;
+        let shelf = self.shelf(&bucket)?;
+        let (range, knows_ranges) = (range.filter(|_| !shelf.setup.whole_for_part), !shelf.setup.whole_for_part);
+        let stored = shelf.objects.get(&key).cloned().ok_or_else(|| s3_error!(NoSuchKey))?;
+        drop(shelf);
         if let Some(ETagCondition::ETag(tag)) = if_match
             && tag.value() != stored.etag
         {
@@ -122,6 +125,7 @@ impl S3 for Service {
             e_tag: strong(&stored.etag),
             metadata: Some(stored.metadata.into_iter().collect()),
             cache_control: stored.cache_control,
+            accept_ranges: knows_ranges.then(|| "bytes".to_owned()),
             ..Default::default()
         };
         let bytes = match range {

@@ -53,6 +53,8 @@ pub struct Setup {
     pub rules: Vec<LifecycleRule>,
     pub versioned: bool,
     pub open: bool,
+    /// Whether it gives the whole of an object for a part of it.
+    pub whole_for_part: bool,
 }
 
 /// The condition of a write.

@@ -9,7 +9,7 @@ use crate::files::{Measured, Scratch};
 use crate::putting::Putting;
 use crate::shelf::{Content, Sent, ShelfError};
 use crate::store::{Attributes, Key, Source, Store, StoreError};
-use crate::transfer::{self, ReceiveError};
+use crate::transfer::{self, Intake, ReceiveError};
 
 /// How often something is copied when what stood in its way was gone at the next look.
 const TRIES: usize = 5;
@@ -111,7 +111,8 @@ impl Stage<'_> {
             ReceiveError::Store(source) => source.into(),
             ReceiveError::Io(source) => local(source),
         };
-        let (size, sha256) = transfer::receive(from.url(key), body, to, Arc::new(|_| ())).await.map_err(failed)?;
+        let received = transfer::receive(from.url(key), body, Intake::new(to), Arc::new(|_| ())).await;
+        let (_, size, sha256) = received.map_err(failed)?.finish();
         match self.staging.release.sha256 {
             Some(told) if told != sha256 => Err(changed(from, key, sha256, told)),
             _ => Ok((scratch, Measured { size, sha256, mode: self.staging.release.mode })),
