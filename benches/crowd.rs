@@ -24,7 +24,7 @@ use serde_json::json;
 
 /// Returns a commit of resolver `of`'s own line: its head is 0, its ancestors follow.
 fn commit(of: usize, back: usize) -> Commit {
-    format!("{of:020x}{back:020x}").parse().unwrap()
+    format!("{:020x}{back:020x}", of + 1).parse().unwrap()
 }
 
 /// Returns the names of an address's only artifact, and what is looked for.

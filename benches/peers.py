@@ -41,8 +41,11 @@ def seconds(value):
 
 def row(scenario, contender, ours):
     """Returns a line of the table; the last column is the peer's time to ours, the median of the pairs."""
-    if contender.problem or not contender.samples:
-        return f"| {scenario} | {contender.label} | n/a: {contender.problem or 'not run'} | | | | |"
+    name = contender.label
+    if contender.failures:
+        name += f" (**{contender.failures} of {contender.failures + len(contender.samples)} failed**)"
+    if not contender.samples:
+        return f"| {scenario} | {name} | n/a: {contender.problem or 'not run'} | | | | |"
     wall, cpu = contender.median(lambda sample: sample.wall), contender.median(lambda sample: sample.cpu)
     peak = contender.median(lambda sample: sample.peak_kib) / 1024
     requests = contender.median(lambda sample: sample.count())
@@ -52,7 +55,7 @@ def row(scenario, contender, ours):
     if contender is not ours and ours.samples:
         pairs = [theirs.wall / mine.wall for theirs, mine in zip(contender.samples, ours.samples)]
         ratio = f"{statistics.median(pairs):.2f}"
-    return f"| {scenario} | {contender.label} | {seconds(wall)} | {seconds(cpu)} | {peak:.1f} MiB | {asked} | {ratio} |"
+    return f"| {scenario} | {name} | {seconds(wall)} | {seconds(cpu)} | {peak:.1f} MiB | {asked} | {ratio} |"
 
 
 def machine():

@@ -52,6 +52,7 @@ class Contender:
     env: dict = field(default_factory=dict)
     check: object = lambda: None
     samples: list = field(default_factory=list)
+    failures: int = 0
     problem: str = ""
 
     def median(self, figure):
@@ -155,17 +156,18 @@ class Stage:
         counts.pop("sent")
         return Sample(**used, **counts)
 
-    def compare(self, contenders, times, warm=True):
+    def compare(self, contenders, times, warm=True, endure=False):
         """Runs programs in turn, so that what else the machine does meets them all."""
         for turn in range(times + warm):
             for contender in contenders:
-                if contender.problem:
+                if contender.failures and not endure:
                     continue
                 try:
                     sample = self.run(contender)
                 except (RuntimeError, OSError) as error:
                     say(f"  {error}")
                     contender.problem = str(error).splitlines()[0]
+                    contender.failures += 1
                     continue
                 if turn >= warm:
                     contender.samples.append(sample)
