@@ -39,23 +39,45 @@ def seconds(value):
     return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value * 1000:.0f} ms" if value < 10 else f"{value:.1f} s"
 
 
+def ratio(contender, ours):
+    """Returns how many times as long as ours a program takes: the median of the pairs of runs."""
+    pairs = [theirs.wall / mine.wall for theirs, mine in zip(contender.samples, ours.samples)]
+    return f"{statistics.median(pairs):.2f}" if pairs else "n/a"
+
+
+def used(contender):
+    """Returns wall time, CPU time, peak memory and requests; those that try the service's conditions are told apart."""
+    wall, cpu = contender.median(lambda sample: sample.wall), contender.median(lambda sample: sample.cpu)
+    peak = contender.median(lambda sample: sample.peak_kib) / 1024
+    requests = f"{contender.median(lambda sample: sample.count()):.0f}"
+    if probes := contender.median(lambda sample: sample.requests.get("probe", 0)):
+        requests += f" + {probes:.0f}"
+    return [seconds(wall), seconds(cpu), f"{peak:.1f} MiB", requests]
+
+
 def row(scenario, contender, ours):
-    """Returns a line of the table; the last column is the peer's time to ours, the median of the pairs."""
+    """Returns a line of the long table."""
     name = contender.label
     if contender.failures:
         name += f" (**{contender.failures} of {contender.failures + len(contender.samples)} failed**)"
     if not contender.samples:
         return f"| {scenario} | {name} | n/a: {contender.problem or 'not run'} | | | | |"
-    wall, cpu = contender.median(lambda sample: sample.wall), contender.median(lambda sample: sample.cpu)
-    peak = contender.median(lambda sample: sample.peak_kib) / 1024
-    requests = contender.median(lambda sample: sample.count())
-    probes = contender.median(lambda sample: sample.requests.get("probe", 0))
-    asked = f"{requests:.0f}" + (f" + {probes:.0f}" if probes else "")
-    ratio = "1" if contender is ours else "n/a"
-    if contender is not ours and ours.samples:
-        pairs = [theirs.wall / mine.wall for theirs, mine in zip(contender.samples, ours.samples)]
-        ratio = f"{statistics.median(pairs):.2f}"
-    return f"| {scenario} | {name} | {seconds(wall)} | {seconds(cpu)} | {peak:.1f} MiB | {asked} | {ratio} |"
+    return f"| {' | '.join([scenario, name, *used(contender), ratio(contender, ours)])} |"
+
+
+def short(scenario, contenders):
+    """Returns a line of the short table: ours, and how many times as long the others take."""
+    ours, *others = contenders
+    if ours.failures:
+        scenario += f" (**{ours.failures} of {ours.failures + len(ours.samples)} failed**)"
+    if not ours.samples:
+        return f"| {scenario} | n/a | | | | |"
+    told = ", ".join(f"{other.label} {ratio(other, ours)}" for other in others if other.samples)
+    return f"| {' | '.join([scenario, *used(ours), told])} |"
+
+
+def tabled(*head, rows):
+    return "\n".join([f"| {' | '.join(head)} |", "|" + " --- |" * len(head), *rows]) if rows else ""
 
 
 def machine():
@@ -75,7 +97,7 @@ def main():
     # So that Ctrl-C and a job's end run what stops the service.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begun, stage = time.monotonic(), Stage(options.work, options.binary, options.before)
-    lines = []
+    lines, shorts = [], []
     try:
         stage.notes.append(stage.limit())
         for name in chosen:
@@ -86,6 +108,7 @@ def main():
                     rows += [f"| {title} | | {note} | | | | |"] if note else []
                     say("\n".join(f"  {row}" for row in rows))
                     lines += rows
+                    shorts.append(short(title, contenders))
             except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
                 # What the others show is worth having all the same.
                 say(f"  {name} broke off: {error}")
@@ -95,9 +118,13 @@ def main():
         say("interrupted: the table ends here")
     finally:
         stage.close()
-    head = ["| scenario | program | wall | CPU | peak memory | requests | time : ours |", "| --- | --- | --- | --- | --- | --- | --- |"]
     told = f"{machine()}, {date.today()}, `python3 benches/peers.py {' '.join(sys.argv[1:])}`, {time.monotonic() - begun:.0f} s"
-    table = "\n".join([told, "", *(head + lines if lines else []), *(f"\n{note}" for note in stage.notes)]) + "\n"
+    table = "\n\n".join([
+        told,
+        tabled("scenario", "metalogic: wall", "CPU", "peak memory", "requests", "times as long as ours", rows=shorts),
+        tabled("scenario", "program", "wall", "CPU", "peak memory", "requests", "time : ours", rows=lines),
+        *stage.notes,
+    ]) + "\n"
     print(table)
     if options.output:
         Path(options.output).write_text(table)

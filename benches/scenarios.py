@@ -58,7 +58,8 @@ def a_file(stage, name, size):
 
 def bounded(distance):
     """Says how many requests DESIGN allows."""
-    return f"allowed: {2 * distance + 16} requests and one for the source of details"
+    allowed = f"allowed: {2 * distance + 16} requests and one for the source of details"
+    return f"{allowed}; {distance + 1} round trips one after the other take {(distance + 1) * 20} ms by themselves"
 
 
 @scenario()
@@ -369,30 +370,29 @@ def throttling(stage, options):
     path, commits = repository(stage, "slow-repository", 60, [file.name for file in files])
     head, got = commits[0], stage.scratch / "slow-got"
     service = stage.service
-    for how, name, value in [("30 % refused", "share", 30), ("all refused for 1 s", "burst_ms", 1000)]:
-        programs = []
-        for label, program in stage.metalogics.items():
-            store = f"slow-{name}-{label}"
-            plant(stage, program, store, path, commits[50], *files)
-
-            def prepare(store=store, forget=True):
-                shutil.rmtree(got, ignore_errors=True)
-                if forget:
-                    service.forget(f"{store}/builds/{head}/")
-                service.set(name, value)
-
-            def calm():
-                service.set("share", 0)
-                service.set("burst_ms", 0)
-
-            for verb, rest in [("stub", []), ("resolve", []), ("publish", files), ("fetch", ["-o", got])]:
-                command = [program, "--quiet", verb, *rest]
-                programs.append(Contender(f"{label} {verb}", command, lambda p=prepare, v=verb: p(forget=v != "fetch"), path, store_of(store), calm))
-        stage.compare(programs, options.n, warm=False, endure=True)
+    def calm():
         service.set("share", 0)
-        refused = sum(sample.refused for it in programs for sample in it.samples)
-        failed = sum(it.failures for it in programs)
-        yield f"503 SlowDown, {how}", programs, f"{refused} requests refused in the runs that ended well; {failed} runs failed"
+        service.set("burst_ms", 0)
+
+    for how, name, value in [("30 % refused", "share", 30), ("all refused for 1 s", "burst_ms", 1000)]:
+        for label, program in stage.metalogics.items():
+            plant(stage, program, f"slow-{name}-{label}", path, commits[50], *files)
+        for verb, rest in [("stub", []), ("resolve", []), ("publish", files), ("fetch", ["-o", got])]:
+            def contender(label, program):
+                store = f"slow-{name}-{label}"
+
+                def prepare():
+                    shutil.rmtree(got, ignore_errors=True)
+                    service.forget(f"{store}/builds/{head}/")
+                    service.set(name, value)
+
+                return Contender(label, [program, "--quiet", verb, *rest], prepare, path, store_of(store), calm)
+
+            programs = stage.compare(ours(stage, contender), options.n, warm=False, endure=True)
+            calm()
+            refused = sum(sample.refused for it in programs for sample in it.samples)
+            failed = sum(it.failures for it in programs)
+            yield f"{verb}, 503 SlowDown: {how}", programs, f"{refused} requests refused in the runs that ended well; {failed} runs failed"
 
 
 @scenario()

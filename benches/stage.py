@@ -63,7 +63,9 @@ class Service:
     """The S3 service of `benches/service`."""
 
     def __init__(self, program):
-        self.process = subprocess.Popen([program, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # In a session of its own: Ctrl-C is for whoever started it, who then ends it.
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "start_new_session": True}
+        self.process = subprocess.Popen([program, "serve"], **pipes)
         self.address, self.control = self.process.stdout.readline().split()
         self.endpoint = f"http://{self.address}"
 
@@ -91,16 +93,20 @@ class Stage:
     def __init__(self, folder, binary, before):
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        programs = built("--bin", "metalogic", "--bench", "service", "--bench", "crowd", "--bench", "empty")
-        self.programs = programs
-        self.metalogics = {"metalogic": str(Path(binary or programs["metalogic"]).resolve())}
-        if before:
-            self.metalogics["before"] = str(Path(before).resolve())
-        self.service = Service(programs["service"])
         self.scratch = self.folder / "scratch"
         shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir()
-        (self.scratch / "home").mkdir()
+        (self.scratch / "home").mkdir(parents=True)
+        self.metalogics = {}
+        # Copies: what is built here or elsewhere meanwhile does not change what is measured.
+        for label, program in {"metalogic": binary, "before": before}.items():
+            if program:
+                self.metalogics[label] = shutil.copy(program, self.scratch / label)
+        self.programs = built("--bench", "service", "--bench", "crowd", "--bench", "empty")
+        if not binary:
+            # By itself, as its users build it: what benches need besides is not in it.
+            program = built("--bin", "metalogic")["metalogic"]
+            self.metalogics = {"metalogic": shutil.copy(program, self.scratch / "metalogic"), **self.metalogics}
+        self.service = Service(self.programs["service"])
         self.bin = None
         self.notes = []
 
