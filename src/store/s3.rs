@@ -12,6 +12,7 @@ mod multipart;
 mod parts;
 mod pieces;
 mod read;
+mod signed;
 mod survey;
 mod terms;
 mod whole;
@@ -25,7 +26,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag};
+use super::{
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag,
+};
 use crate::address::Commit;
 use crate::aws::Common;
 use crate::metalogic::Listing;
@@ -122,12 +125,12 @@ impl Store for S3Store {
         content: Content,
         attributes: Attributes,
         condition: &Condition,
-    ) -> Result<Tag, StoreError> {
+    ) -> Result<Put, StoreError> {
         write::put(&self.bucket, key, content, attributes, condition).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
-        copy::copy(&self.bucket, from, to).await
+    async fn copy(&self, from: &Key, to: &Key, original: Option<&Object>) -> Result<(), StoreError> {
+        copy::copy(&self.bucket, from, to, original).await
     }
 
     async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {

@@ -64,6 +64,7 @@ mod setup;
 mod sharing;
 mod shelves;
 mod simulation;
+mod spared;
 mod staging;
 mod startifact;
 mod stubs;
