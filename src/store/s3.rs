@@ -36,6 +36,7 @@ use crate::organisation::Region;
 use crate::parts::Parts;
 use crate::registry::Terms;
 use bucket::Bucket;
+use pieces::Room;
 
 pub use crate::aws::Reach;
 pub use multipart::settle;
@@ -64,7 +65,7 @@ impl S3Store {
     #[must_use]
     pub fn in_parts(mut self, parts: Parts) -> Self {
         if let Some(bucket) = Arc::get_mut(&mut self.bucket) {
-            bucket.parts = parts;
+            (bucket.parts, bucket.room) = (parts, Room::of(parts));
         }
         self
     }

@@ -83,7 +83,7 @@ impl<'a> Reading<'a> {
     pub(super) fn vouch(&self, digest: Digest) -> Result<Digest, StoreError> {
         let holds = match self.upload.sha256 {
             Some(known) => known == digest,
-            None => self.is_unchanged(),
+            None => self.is_unchanged()?,
         };
         if !holds {
             return Err(self.changed());
@@ -92,9 +92,13 @@ impl<'a> Reading<'a> {
         Ok(*self.upload.found.get_or_init(|| digest))
     }
 
-    fn is_unchanged(&self) -> bool {
-        let same = |found: io::Result<Metadata>| found.is_ok_and(|now| is_same(&self.before, &now));
-        same(self.file.metadata()) && same(std::fs::metadata(&self.upload.path))
+    fn is_unchanged(&self) -> Result<bool, StoreError> {
+        let look = |found: io::Result<Metadata>| match found {
+            Ok(now) => Ok(is_same(&self.before, &now)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(source) => Err(StoreError::Source { path: self.upload.path.clone(), source }),
+        };
+        Ok(look(self.file.metadata())? && look(std::fs::metadata(&self.upload.path))?)
     }
 
     pub(super) fn changed(&self) -> StoreError {

@@ -56,7 +56,7 @@ impl Bucket {
             region,
             first: OnceCell::new(),
             moved: OnceLock::new(),
-            room: Room::default(),
+            room: Room::of(Parts::default()),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::store::{Attributes, Condition, Key, StoreError, Tag};
 pub(super) const PARTS: u64 = 10_000;
 
 /// How many bytes a part has where nobody says it; what is no larger is put at once.
-const PART: u64 = 8 << 20;
+pub(super) const PART: u64 = 8 << 20;
 
 /// How many parts of one object are under way at once.
 pub(super) const ABREAST: usize = 4;

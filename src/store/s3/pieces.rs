@@ -10,16 +10,21 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use super::multipart::{ABREAST, PART};
 use crate::artifact::Digest;
+use crate::parts::Parts;
 use crate::store::source::Reading;
 use crate::store::{StoreError, Upload};
 
-/// How much of local files is in memory at once, in KiB, whatever number of them is sent.
-const MOST: u32 = 32 << 10;
+/// How much of local files is in memory at once, in KiB, whatever number of them is sent, unless somebody asks for more.
+const MOST: u64 = 32 << 10;
 
 /// Bounds how much of local files is in memory.
 #[derive(Clone)]
-pub(super) struct Room(Arc<Semaphore>);
+pub(super) struct Room {
+    left: Arc<Semaphore>,
+    most: u32,
+}
 
 /// Holds one piece of a file. While it lives, its bytes count as in memory.
 pub(super) struct Piece {
@@ -27,17 +32,19 @@ pub(super) struct Piece {
     _room: Option<OwnedSemaphorePermit>,
 }
 
-impl Default for Room {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST as usize)))
-    }
-}
-
 impl Room {
+    /// Makes room for as many parts of one file as are to be sent at once, and for the one that is read meanwhile.
+    pub(super) fn of(parts: Parts) -> Self {
+        let asked = (parts.abreast.unwrap_or(ABREAST) as u64 + 1) * (parts.size.unwrap_or(PART) >> 10);
+        let asked = if parts == Parts::default() { 0 } else { asked };
+        let most = u32::try_from(asked.max(MOST)).unwrap_or(u32::MAX >> 4);
+        Self { left: Arc::new(Semaphore::new(most as usize)), most }
+    }
+
     /// Waits until so many bytes more may be in memory.
     async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(MOST).clamp(1, MOST);
-        Arc::clone(&self.0).acquire_many_owned(units).await.ok()
+        let units = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(self.most).clamp(1, self.most);
+        Arc::clone(&self.left).acquire_many_owned(units).await.ok()
     }
 }
 
