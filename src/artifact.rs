@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::Digest as _;
+use aws_lc_rs::digest::{Context, SHA256};
 
 /// The name of the metafile, which no artifact can have.
 pub const METAFILE: &str = "build_meta.json";
@@ -115,6 +115,12 @@ pub struct Digest([u8; 32]);
 pub struct DigestError;
 
 impl Digest {
+    /// Returns the 32 bytes that it is.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Returns the digest of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
@@ -153,8 +159,17 @@ impl fmt::Debug for Digest {
 }
 
 /// Takes bytes as they pass by, and then says their [`Digest`].
-#[derive(Clone, Default)]
-pub struct Hasher(sha2::Sha256);
+///
+/// The implementation is that of the library which TLS brings along: where the processor has no instructions for SHA-256, it is twice as fast
+/// as that of the `sha2` crate.
+#[derive(Clone)]
+pub struct Hasher(Context);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
 
 impl Hasher {
     /// Takes the next bytes.
@@ -165,7 +180,8 @@ impl Hasher {
     /// Returns the digest of all bytes taken.
     #[must_use]
     pub fn finish(self) -> Digest {
-        Digest(self.0.finalize().into())
+        let digest = self.0.finish();
+        Digest(digest.as_ref().try_into().expect("because a SHA-256 has 32 bytes"))
     }
 }
 

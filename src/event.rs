@@ -94,6 +94,15 @@ pub enum Event {
         /// Whether the same bytes stood there already, so that nothing was sent.
         present: bool,
     },
+    /// An artifact was stored without its bytes being sent: the store copied them.
+    Copied {
+        /// The artifact.
+        name: Name,
+        /// Its size in bytes.
+        size: u64,
+        /// The commit from whose address they were copied.
+        from: Commit,
+    },
     /// An artifact is at its target.
     Fetched {
         /// The artifact.

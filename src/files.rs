@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::artifact::{Digest, Hasher, Mode};
-use crate::store::Progress;
+use crate::store::{self, Progress};
 
 pub use abandoned::BEGIN as DRAFT;
 pub use copy::copy;
@@ -27,7 +27,7 @@ pub use swap::swap;
 pub use temporary::{Temporary, WORTH, temporary_directory};
 
 /// How many bytes are read from a file at a time.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 256 << 10;
 
 /// Holds what a local file was when it was hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,15 @@ pub struct Measured {
     pub size: u64,
     /// The SHA-256 of its bytes.
     pub sha256: Digest,
+    /// Its mode, where it is executable.
+    pub mode: Option<Mode>,
+}
+
+/// Holds what a local file was when it was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its size in bytes.
+    pub size: u64,
     /// Its mode, where it is executable.
     pub mode: Option<Mode>,
 }
@@ -73,6 +82,19 @@ pub async fn measure(path: PathBuf, progress: Progress) -> Result<Measured, Meas
     blocking(move || measure_now(&path, &progress)).await
 }
 
+/// Says what a local file is that can be read, before it is.
+///
+/// # Errors
+/// [`MeasureError`].
+pub async fn look(path: PathBuf) -> Result<Seen, MeasureError> {
+    let look = move || {
+        let metadata = inspect(&path)?;
+        open_at_once(&path).map_err(|error| unreadable(&path, error))?;
+        Ok(Seen { size: metadata.len(), mode: mode(&metadata) })
+    };
+    blocking(look).await
+}
+
 /// Says what kind of thing lies at a path, before anything is read.
 ///
 /// # Errors
@@ -96,7 +118,7 @@ fn measure_now(path: &Path, progress: &Progress) -> Result<Measured, MeasureErro
         MeasureError::Changed(_) => changed(),
     };
     let mut file = open_at_once(path).map_err(told).map_err(again)?;
-    if !same(&before, &file.metadata().map_err(told)?) {
+    if !store::is_same(&before, &file.metadata().map_err(told)?) {
         return Err(changed());
     }
     let mut hasher = Hasher::default();
@@ -113,7 +135,7 @@ fn measure_now(path: &Path, progress: &Progress) -> Result<Measured, MeasureErro
     }
     let opened = file.metadata().map_err(told)?;
     let after = inspect(path).map_err(again)?;
-    if !same(&before, &after) || !same(&before, &opened) || size != before.len() {
+    if !store::is_same(&before, &after) || !store::is_same(&before, &opened) || size != before.len() {
         return Err(changed());
     }
     Ok(Measured { size, sha256: hasher.finish(), mode: mode(&before) })
@@ -133,19 +155,6 @@ fn unreadable(path: &Path, source: io::Error) -> MeasureError {
     } else {
         MeasureError::Unreadable { path: path.to_owned(), source }
     }
-}
-
-#[cfg(unix)]
-fn same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let identity = |m: &Metadata| (m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec());
-    identity(one) == identity(other)
-}
-
-#[cfg(not(unix))]
-fn same(one: &Metadata, other: &Metadata) -> bool {
-    let identity = |m: &Metadata| (m.len(), m.modified().ok());
-    identity(one) == identity(other)
 }
 
 #[cfg(unix)]

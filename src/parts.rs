@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-/// How many bytes a part may have: services take no smaller ones than of 5 MiB, but for the last of a file, and none of more than 5 GiB.
-pub const SIZES: RangeInclusive<u64> = 5 << 20..=5 << 30;
+/// How many bytes a part may have: services take no smaller ones than of 5 MiB, but for the last of a file, and parts are held in memory.
+pub const SIZES: RangeInclusive<u64> = 5 << 20..=512 << 20;
 
 /// How many parts of one file may move at once.
 pub const ABREAST: RangeInclusive<usize> = 1..=64;
@@ -23,7 +23,7 @@ impl Parts {
     /// # Errors
     /// What is no size, or one that no service takes.
     pub fn size(text: &str) -> Result<u64, String> {
-        let wrong = || "a size from 5MiB to 5GiB belongs here".to_owned();
+        let wrong = || "a size from 5MiB to 512MiB belongs here".to_owned();
         let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let unit: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {

@@ -1,24 +1,27 @@
 //! Publishing: artifacts first, each created once, then the metafile that names them.
 
 mod item;
+mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::future::join;
 use futures::stream::{self, StreamExt};
 
 use crate::address::Commit;
 use crate::artifact::{Digest, Name};
 use crate::catalog::Catalog;
 use crate::event::{Event, Observer};
-use crate::files::{MeasureError, Measured};
+use crate::files::{self, MeasureError, Measured, Seen};
 use crate::metafile::Record;
-use crate::metalogic::Keep;
-use crate::putting::{Outcome, PutError, Putting};
+use crate::metalogic::{Keep, Listing};
+use crate::putting::{Done, Outcome, PutError, Putting};
 use crate::resolve::{self, Answer, Question, ResolveError};
 use crate::store::{Key, StoreError};
 use crate::transfer::{self, ReceiveError};
 use crate::world::World;
+use known::Known;
 
 pub use item::{Item, Refusal, refusals};
 
@@ -79,8 +82,10 @@ pub struct Conflict {
 pub struct Published {
     /// The metafile that was resolved after the last artifact was put.
     pub answer: Answer,
-    /// What was put.
+    /// What was put, with its bytes or by a copy in the store.
     pub uploaded: BTreeSet<Name>,
+    /// What of it the store copied, so that its bytes were not sent.
+    pub copied: BTreeSet<Name>,
     /// What stood there already with the same bytes.
     pub present: BTreeSet<Name>,
     /// What stood there already with other bytes.
@@ -111,26 +116,40 @@ pub async fn publish(
         return Err(refused.into_iter().map(PublishError::Refused).collect());
     }
     resolve::expect_known(world, commit).await.map_err(|error| vec![PublishError::Resolve(error)])?;
-    let measured = measure_all(world.observer, items).await?;
+    let seen = look_at_all(items, world.limits.jobs).await?;
     let one = |error| vec![error];
-    let listing = match items {
-        [] => None,
-        _ => Some(world.store.list(commit).await.map_err(PublishError::Store).map_err(one)?),
+    let (listing, known) = match items {
+        [] => (Listing::default(), Known::default()),
+        _ => {
+            let (look, own) = (world.store.list(commit), Known::own(world, commit));
+            let one_by_one = world.limits.jobs == 1;
+            let (listing, own) = if one_by_one { (look.await, own.await) } else { join(look, own).await };
+            let listing = listing.map_err(PublishError::Store).map_err(one)?;
+            let all_stand = items.iter().all(|item| listing.artifacts.contains_key(&item.name));
+            (listing, if all_stand { own } else { own.or_nearest(world, commit).await })
+        }
     };
-    let stands = |name: &Name| listing.as_ref().is_some_and(|listing| listing.artifacts.contains_key(name));
-    let put = |(item, measured): (&Item, Measured)| {
-        let (name, listed) = (item.name.clone(), stands(&item.name));
-        let (key, path) = (Key::Artifact(commit, name.clone()), item.path.clone());
-        let putting = Putting { store: world.store, observer: world.observer, key, path, measured };
+    let stands = |name: &Name| listing.artifacts.contains_key(name);
+    let original = |name: &Name, seen: Seen| known.original(name, commit, seen.size).filter(|_| !stands(name));
+    // What may be in the store is hashed first, and what is surely not on the way there.
+    let first = |item: &Item, seen: Seen| dry_run || stands(&item.name) || original(&item.name, seen).is_some();
+    let first = items.iter().zip(&seen).map(|(item, seen)| (item, *seen, first(item, *seen)));
+    let files = hash(world.observer, first.collect()).await?;
+    let put = |(item, (seen, sha256)): (&Item, (Seen, Option<Digest>))| {
+        let (name, path) = (item.name.clone(), item.path.clone());
+        let (listed, original) = (stands(&name), original(&name, seen));
+        let recorded = known.recorded(&name, commit);
+        let (store, observer, key) = (world.store, world.observer, Key::Artifact(commit, name.clone()));
+        let putting = Putting { store, observer, key, path, seen, sha256, recorded, original };
         async move {
             let failed = |error| match error {
                 PutError::Put(source) => PublishError::Put { name: name.clone(), source },
                 PutError::Compare(source) => PublishError::Compare { name: name.clone(), source },
             };
-            putting.put(listed, dry_run).await.map_err(failed).map(|outcome| (name.clone(), measured, outcome))
+            putting.put(listed, dry_run).await.map_err(failed).map(|done| (name.clone(), seen, done))
         }
     };
-    let puts = stream::iter(items.iter().zip(measured)).map(put).buffer_unordered(world.limits.jobs);
+    let puts = stream::iter(items.iter().zip(files)).map(put).buffer_unordered(world.limits.jobs);
     let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
     for put in puts.collect::<Vec<_>>().await {
         match put {
@@ -141,11 +160,11 @@ pub async fn publish(
     outcomes.sort_by(|(name, ..), (other, ..)| name.cmp(other));
 
     let mut published = Outcomes::default();
-    for (name, measured, outcome) in outcomes {
+    for (name, seen, done) in outcomes {
         if !dry_run {
-            tell(world.observer, &name, measured, outcome);
+            tell(world.observer, &name, seen, done.outcome);
         }
-        published.take(commit, name, measured, outcome);
+        published.take(commit, name, seen, done);
     }
     let vocabulary = catalog.vocabulary();
     let question =
@@ -165,6 +184,7 @@ pub async fn publish(
     Ok(Published {
         answer,
         uploaded: published.uploaded,
+        copied: published.copied,
         present: published.present,
         conflicts: published.conflicts,
         failures,
@@ -173,21 +193,41 @@ pub async fn publish(
     })
 }
 
-/// Hashes every file, as many at once as there are processors, in the order given.
-async fn measure_all(observer: &Arc<dyn Observer>, items: &[Item]) -> Result<Vec<Measured>, Vec<PublishError>> {
+/// Looks at every file, so that what cannot be read is refused before anything is written.
+async fn look_at_all(items: &[Item], jobs: usize) -> Result<Vec<Seen>, Vec<PublishError>> {
+    let look = |item: &Item| files::look(item.path.clone());
+    all_or_refused(stream::iter(items).map(look).buffered(jobs).collect().await)
+}
+
+/// Hashes those of the files that are to be hashed first, as many at once as there are processors.
+async fn hash(
+    observer: &Arc<dyn Observer>,
+    files: Vec<(&Item, Seen, bool)>,
+) -> Result<Vec<(Seen, Option<Digest>)>, Vec<PublishError>> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let measure = |item: &Item| transfer::measure(observer, item.path.clone());
-    let results: Vec<Result<Measured, MeasureError>> =
-        stream::iter(items).map(measure).buffered(processors).collect().await;
-    let mut measured = Vec::new();
+    let hash = |(item, seen, first): (&Item, Seen, bool)| {
+        let path = item.path.clone();
+        async move {
+            if !first {
+                return Ok((seen, None));
+            }
+            let Measured { size, sha256, mode } = transfer::measure(observer, path).await?;
+            Ok((Seen { size, mode }, Some(sha256)))
+        }
+    };
+    all_or_refused(stream::iter(files).map(hash).buffered(processors).collect().await)
+}
+
+fn all_or_refused<T>(results: Vec<Result<T, MeasureError>>) -> Result<Vec<T>, Vec<PublishError>> {
+    let mut all = Vec::new();
     let mut refused = Vec::new();
     for result in results {
         match result {
-            Ok(one) => measured.push(one),
+            Ok(one) => all.push(one),
             Err(error) => refused.push(PublishError::Refused(error.into())),
         }
     }
-    if refused.is_empty() { Ok(measured) } else { Err(refused) }
+    if refused.is_empty() { Ok(all) } else { Err(refused) }
 }
 
 /// Gathers what became of the files.
@@ -195,6 +235,7 @@ async fn measure_all(observer: &Arc<dyn Observer>, items: &[Item]) -> Result<Vec
 struct Outcomes {
     known: BTreeMap<Name, Record>,
     uploaded: BTreeSet<Name>,
+    copied: BTreeSet<Name>,
     present: BTreeSet<Name>,
     conflicts: Vec<Conflict>,
     bytes_sent: u64,
@@ -202,9 +243,9 @@ struct Outcomes {
 }
 
 impl Outcomes {
-    fn take(&mut self, commit: Commit, name: Name, measured: Measured, outcome: Outcome) {
-        let Measured { size, sha256, mut mode } = measured;
-        match outcome {
+    fn take(&mut self, commit: Commit, name: Name, seen: Seen, done: Done) {
+        let (Seen { size, mut mode }, sha256) = (seen, done.sha256);
+        match done.outcome {
             Outcome::Conflict { stands } => {
                 self.conflicts.push(Conflict { name, commit, stands, refused: sha256 });
                 return;
@@ -212,6 +253,11 @@ impl Outcomes {
             Outcome::Uploaded => {
                 self.uploaded.insert(name.clone());
                 self.bytes_sent += size;
+            }
+            Outcome::Copied { .. } => {
+                self.uploaded.insert(name.clone());
+                self.copied.insert(name.clone());
+                self.bytes_spared += size;
             }
             Outcome::Present { sent, mode: stands } => {
                 self.present.insert(name.clone());
@@ -223,11 +269,12 @@ impl Outcomes {
     }
 }
 
-fn tell(observer: &Arc<dyn Observer>, name: &Name, measured: Measured, outcome: Outcome) {
-    let present = match outcome {
-        Outcome::Uploaded => false,
-        Outcome::Present { .. } => true,
-        Outcome::Conflict { .. } => return,
-    };
-    observer.observe(&Event::Stored { name: name.clone(), size: measured.size, present });
+fn tell(observer: &Arc<dyn Observer>, name: &Name, Seen { size, .. }: Seen, outcome: Outcome) {
+    let name = name.clone();
+    match outcome {
+        Outcome::Uploaded => observer.observe(&Event::Stored { name, size, present: false }),
+        Outcome::Copied { from } => observer.observe(&Event::Copied { name, size, from }),
+        Outcome::Present { .. } => observer.observe(&Event::Stored { name, size, present: true }),
+        Outcome::Conflict { .. } => {}
+    }
 }

@@ -168,6 +168,9 @@ impl Observer for Report {
             Event::Stored { name, size, present: false } => {
                 self.log(&format!("published {name} ({})", bytes(*size)));
             }
+            Event::Copied { name, size, from } => {
+                self.log(&format!("published {name} as it is at {} ({})", from.short(), bytes(*size)));
+            }
             Event::Stored { name, present: true, .. } => {
                 self.log(&format!("{name} stands there already with the same bytes"));
             }

@@ -126,6 +126,7 @@ impl Sent {
     fn of(outcome: Outcome, size: u64) -> Result<Self, Digest> {
         match outcome {
             Outcome::Uploaded => Ok(Self { put: true, bytes: size }),
+            Outcome::Copied { .. } => Ok(Self { put: true, bytes: 0 }),
             Outcome::Present { sent, .. } => Ok(Self { put: false, bytes: if sent { size } else { 0 } }),
             Outcome::Conflict { stands } => Err(stands),
         }

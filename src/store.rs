@@ -1,6 +1,7 @@
 //! What the protocol needs from a place that keeps objects.
 
 pub mod directory;
+mod edition;
 mod key;
 pub mod memory;
 pub mod s3;
@@ -9,7 +10,7 @@ mod source;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use crate::reason::Service;
 use key::is_near;
 
 pub use crate::reason::{Denial, Outage, Setting};
+pub use edition::is_same;
 pub use key::{DATA, Key, Prefix, RECORD};
 
 /// Keeps objects under keys. A listing shows every object whose put was answered before.
@@ -56,20 +58,25 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Returns what is known of an object without reading its bytes.
     async fn head(&self, key: &Key) -> Result<Option<Object>, StoreError>;
 
-    /// Puts an object whole or not at all, and returns the tag of what was put.
+    /// Puts an object whole or not at all, and returns what was put.
     ///
-    /// Where the condition does not hold, nothing changes and the answer is [`StoreError::Precondition`].
+    /// Where the condition does not hold, nothing changes and the answer is [`StoreError::Precondition`]. A digest that is found on the way
+    /// is recorded among the attributes where it is known in time.
     async fn put(
         &self,
         key: &Key,
         content: Content,
         attributes: Attributes,
         condition: &Condition,
-    ) -> Result<Tag, StoreError>;
+    ) -> Result<Put, StoreError>;
 
     /// Copies an object inside the store under a key that must not exist yet ([`StoreError::Precondition`]), without
     /// moving its bytes through this process. The copy keeps the attributes.
-    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError>;
+    ///
+    /// Where it is said what the object is, nothing else is copied ([`StoreError::NotFound`]): it must have this size and mode, and the
+    /// digest. Where no writer recorded one, a store that has the bytes at hand hashes them; one that has not refuses what its own writers
+    /// record the digest of.
+    async fn copy(&self, from: &Key, to: &Key, original: Option<&Object>) -> Result<(), StoreError>;
 
     /// Names an object as it is now to other stores of the same service, so that one of them can copy it; none where no other store can,
     /// or where there is no object.
@@ -109,6 +116,15 @@ impl Guarantees {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tag(pub String);
 
+/// Says what was put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The tag of this version of the object.
+    pub tag: Tag,
+    /// The SHA-256 of its bytes.
+    pub sha256: Digest,
+}
+
 /// Says what must hold for a put to take place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
@@ -136,6 +152,14 @@ pub struct Object {
     pub size: u64,
     /// What is recorded beside its bytes.
     pub attributes: Attributes,
+}
+
+impl Object {
+    /// Returns the object with this digest, whatever is recorded.
+    #[must_use]
+    pub fn known_as(self, sha256: Digest) -> Self {
+        Self { attributes: Attributes { sha256: Some(sha256), ..self.attributes }, ..self }
+    }
 }
 
 /// Names one version of an object to other stores of the service that keeps it.
@@ -167,13 +191,19 @@ pub enum Content {
 pub struct Upload {
     /// The file.
     pub path: PathBuf,
-    /// The size in bytes that it had when it was hashed.
+    /// The size in bytes that it had when it was looked at. It must have it still, or nothing is put: [`StoreError::SourceChanged`].
     pub size: u64,
-    /// The digest that it had then. What is sent must have it still, or nothing is put: [`StoreError::SourceChanged`].
-    pub sha256: Digest,
+    /// The digest that what is sent must have. Where none is known, it is found on the way, and the file must be the same file, of the same
+    /// size and time of change, before it is read and after.
+    pub sha256: Option<Digest>,
+    /// Takes the digest when the file was read whole, whatever the store says then.
+    pub found: Found,
     /// Is told of each stretch of bytes that was sent.
     pub progress: Progress,
 }
+
+/// Takes a digest that is found on the way.
+pub type Found = Arc<OnceLock<Digest>>;
 
 /// Is told how many more bytes have moved.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;

@@ -9,7 +9,8 @@ use crate::artifact::Name;
 use crate::cli::former::{self, Former};
 use crate::cli::session::{Session, all_of, conclude};
 use crate::config::ConfigError;
-use crate::publish::{self, Conflict, Item, PublishError, Refusal};
+use crate::publish::{self, Conflict, Item, PublishError, Published, Refusal};
+use crate::report;
 use crate::resolve::Objection;
 use crate::rewritten::SameTree;
 
@@ -64,6 +65,9 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
             .iter()
             .for_each(|name| session.report.log(&format!("{name} stands there already with the same bytes")));
     }
+    if published.bytes_spared > 0 {
+        session.report.log(&spared(&published));
+    }
     let answer = &published.answer;
     let missing = catalog.counted(&answer.missing);
     if !missing.is_empty() {
@@ -80,6 +84,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "url": answer.url,
         "metafile": serde_json::to_value(&answer.metafile)?,
         "uploaded": names(&published.uploaded),
+        "copied": names(&published.copied),
         "present": names(&published.present),
         "missing": names(&missing),
         "conflicts": published.conflicts.iter().map(conflict).collect::<Vec<_>>(),
@@ -105,6 +110,14 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         errors.push(Objection::Incomplete { commit, names: missing }.into());
     }
     conclude(answered, errors)
+}
+
+/// Says how much had not to be sent, and why.
+fn spared(published: &Published) -> String {
+    let (copied, present) = (published.copied.len(), published.present.len());
+    let of = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let why: Vec<String> = of(copied, "copied in the store").into_iter().chain(of(present, "there already")).collect();
+    format!("{} not sent: {}", report::bytes(published.bytes_spared), why.join(", "))
 }
 
 fn conflict(conflict: &Conflict) -> Value {

@@ -104,7 +104,7 @@ async fn create_only(store: &dyn Store) -> Result<String, DoctorError> {
 }
 
 async fn create_only_parts(store: &dyn Store) -> Result<String, DoctorError> {
-    let copied = store.copy(&object("listed-0"), &object("first")).await;
+    let copied = store.copy(&object("listed-0"), &object("first"), None).await;
     expect_lost(copied, "create-only upload in parts")?;
     Ok("an upload in parts that creates only replaces nothing".to_owned())
 }
@@ -181,7 +181,7 @@ fn expect_lost<T>(written: Result<T, StoreError>, what: &'static str) -> Result<
 }
 
 async fn put(store: &dyn Store, key: &Key, bytes: Bytes, condition: Condition) -> Result<Tag, StoreError> {
-    store.put(key, Content::Bytes(bytes), Attributes::default(), &condition).await
+    Ok(store.put(key, Content::Bytes(bytes), Attributes::default(), &condition).await?.tag)
 }
 
 /// Returns what a writer writes.

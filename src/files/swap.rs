@@ -5,8 +5,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Temporary, same, version_of};
+use super::{Temporary, version_of};
 use crate::artifact::Digest;
+use crate::store::is_same;
 
 /// Writes a file whole or not at all, if the version of what stands there is right; says whether it was.
 ///
@@ -25,7 +26,7 @@ pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], pa
     if let Some(old) = &old {
         lock(old, patience)?;
         // Whoever held the lock has put another file here.
-        if !std::fs::metadata(&target).is_ok_and(|now| old.metadata().is_ok_and(|old| same(&old, &now))) {
+        if !std::fs::metadata(&target).is_ok_and(|now| old.metadata().is_ok_and(|old| is_same(&old, &now))) {
             return Ok(false);
         }
     }

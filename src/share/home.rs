@@ -121,7 +121,7 @@ impl Home {
         match self {
             Self::Stored { store, key } => {
                 match store.put(key, Content::Bytes(text), Attributes::default(), condition).await {
-                    Ok(tag) => Ok(Some(tag)),
+                    Ok(put) => Ok(Some(put.tag)),
                     Err(StoreError::Precondition { .. }) => Ok(None),
                     Err(source) => Err(ShareError::Store { url: self.url(), source }),
                 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{Content, Found, LEFT, Sent, Shelf, ShelfError, Staged, Staging};
 use crate::artifact::{Digest, Name};
 use crate::event::Observer;
+use crate::files::Measured;
 use crate::json;
 use crate::putting::Putting;
 use crate::release::{LARGEST, Release, ReleaseError};
@@ -92,8 +93,8 @@ impl Shelf for StoreShelf {
             Content::File { path, measured } if !promoted => {
                 let key = Key::Data(self.name(name)?, version.clone());
                 let (path, measured) = (path.clone(), *measured);
-                let putting = Putting { store: &*self.store, observer: &self.observer, key, path, measured };
-                self.put(staging, &putting, recorded.is_some(), dry_run).await?
+                let putting = Putting::of_measured(&*self.store, &self.observer, key, path, measured);
+                self.put(staging, &putting, measured, recorded.is_some(), dry_run).await?
             }
             Content::File { .. } | Content::Object { .. } => Sent::default(),
         };
@@ -215,12 +216,13 @@ impl StoreShelf {
         &self,
         staging: &Staging,
         putting: &Putting<'_>,
+        measured: Measured,
         recorded: bool,
         dry_run: bool,
     ) -> Result<Sent, ShelfError> {
-        let (release, measured) = (&staging.release, putting.measured);
-        let outcome = putting.put(recorded || dry_run, dry_run).await;
-        match Sent::of(outcome.map_err(|error| ShelfError::put(release, error))?, measured.size) {
+        let release = &staging.release;
+        let done = putting.put(recorded || dry_run, dry_run).await.map_err(|error| ShelfError::put(release, error))?;
+        match Sent::of(done.outcome, measured.size) {
             Ok(sent) => Ok(sent),
             Err(stands) if recorded => {
                 let problem = format!("it has the SHA-256 {stands}, and {} is recorded", measured.sha256);

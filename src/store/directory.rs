@@ -16,7 +16,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag};
+use super::{
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag,
+};
 use crate::address::Commit;
 use crate::location::file_url;
 use crate::metalogic::Listing;
@@ -97,16 +99,16 @@ impl Store for DirectoryStore {
         content: Content,
         attributes: Attributes,
         condition: &Condition,
-    ) -> Result<Tag, StoreError> {
+    ) -> Result<Put, StoreError> {
         let (site, key, condition) = (Arc::clone(&self.site), key.clone(), condition.clone());
         let (what, path) = (key.to_string(), site.path(&key));
         task::run(what, path, move |task| write::put(task, &site, &key, &content, attributes, &condition)).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
+    async fn copy(&self, from: &Key, to: &Key, original: Option<&Object>) -> Result<(), StoreError> {
         let (site, from, to) = (Arc::clone(&self.site), from.clone(), to.clone());
-        let path = site.path(&to);
-        task::run(to.to_string(), path, move |task| write::copy(task, &site, &from, &to)).await
+        let (path, original) = (site.path(&to), original.copied());
+        task::run(to.to_string(), path, move |task| write::copy(task, &site, &from, &to, original)).await
     }
 
     async fn source(&self, _: &Key) -> Result<Option<Source>, StoreError> {

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 
 use super::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag, Upload,
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag, Upload,
     is_near, source,
 };
 use crate::address::Commit;
+use crate::artifact::Digest;
 use crate::metalogic::Listing;
 
 /// How many bytes an open object gives at once: few and odd, so that nobody comes to rely on where pieces end.
@@ -83,6 +84,11 @@ impl Stored {
         Object { size: self.size(), attributes: self.attributes }
     }
 
+    fn is(&self, original: &Object) -> bool {
+        let sha256 = self.attributes.sha256.unwrap_or_else(|| Digest::of(&self.bytes));
+        self.object().known_as(sha256) == *original
+    }
+
     fn cut(&self, range: Option<Range<u64>>) -> Bytes {
         let Some(range) = range else {
             return self.bytes.clone();
@@ -148,23 +154,29 @@ impl Store for MemoryStore {
         content: Content,
         attributes: Attributes,
         condition: &Condition,
-    ) -> Result<Tag, StoreError> {
-        let bytes = match content {
-            Content::Bytes(bytes) => bytes,
-            Content::File(upload) => read(upload).await?,
+    ) -> Result<Put, StoreError> {
+        let (bytes, sha256, found) = match content {
+            Content::Bytes(bytes) => (bytes.clone(), Digest::of(&bytes), None),
+            Content::File(upload) => {
+                let known = upload.sha256.is_some();
+                let (bytes, sha256) = read(upload).await?;
+                (bytes, sha256, (!known).then_some(sha256))
+            }
         };
+        let attributes = Attributes { sha256: attributes.sha256.or(found), ..attributes };
         let key = key.to_string();
         let mut shelf = self.shelf();
         if shelf.allows(&key, condition) {
-            Ok(shelf.place(key, bytes, attributes))
+            Ok(Put { tag: shelf.place(key, bytes, attributes), sha256 })
         } else {
             Err(StoreError::Precondition { key })
         }
     }
 
-    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
+    async fn copy(&self, from: &Key, to: &Key, original: Option<&Object>) -> Result<(), StoreError> {
         let mut shelf = self.shelf();
         let stored = shelf.objects.get(&from.to_string()).cloned();
+        let stored = stored.filter(|stored| original.is_none_or(|original| stored.is(original)));
         let stored = stored.ok_or_else(|| StoreError::NotFound(from.to_string()))?;
         let key = to.to_string();
         if !shelf.allows(&key, &Condition::Absent) {
@@ -208,15 +220,15 @@ fn pieces(bytes: Bytes) -> impl futures::Stream<Item = Result<Bytes, StoreError>
 }
 
 /// Reads a local file whole, off the threads that must not block.
-async fn read(upload: Upload) -> Result<Bytes, StoreError> {
+async fn read(upload: Upload) -> Result<(Bytes, Digest), StoreError> {
     let path = upload.path.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
-        source::send(&upload, |piece| {
+        let digest = source::send(&upload, |piece| {
             bytes.extend_from_slice(piece);
             Ok(())
         })?;
-        Ok(Bytes::from(bytes))
+        Ok((Bytes::from(bytes), digest))
     });
     reading.await.unwrap_or_else(|error| Err(StoreError::Source { path, source: error.into() }))
 }

@@ -13,6 +13,7 @@ mod multipart;
 mod parts;
 mod pieces;
 mod read;
+mod signed;
 mod survey;
 mod terms;
 mod whole;
@@ -26,7 +27,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag};
+use super::{
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag,
+};
 use crate::address::Commit;
 use crate::aws::Common;
 use crate::metalogic::Listing;
@@ -34,6 +37,7 @@ use crate::organisation::Region;
 use crate::parts::Parts;
 use crate::registry::Terms;
 use bucket::Bucket;
+use pieces::Room;
 
 pub use crate::aws::Reach;
 pub use multipart::settle;
@@ -62,7 +66,7 @@ impl S3Store {
     #[must_use]
     pub fn in_parts(mut self, parts: Parts) -> Self {
         if let Some(bucket) = Arc::get_mut(&mut self.bucket) {
-            bucket.parts = parts;
+            (bucket.parts, bucket.room) = (parts, Room::of(parts));
             bucket.ahead = ahead::Room::of(parts);
         }
         self
@@ -124,12 +128,12 @@ impl Store for S3Store {
         content: Content,
         attributes: Attributes,
         condition: &Condition,
-    ) -> Result<Tag, StoreError> {
+    ) -> Result<Put, StoreError> {
         write::put(&self.bucket, key, content, attributes, condition).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
-        copy::copy(&self.bucket, from, to).await
+    async fn copy(&self, from: &Key, to: &Key, original: Option<&Object>) -> Result<(), StoreError> {
+        copy::copy(&self.bucket, from, to, original).await
     }
 
     async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {

@@ -26,7 +26,7 @@ fn room(path: &Path) -> String {
     let parts: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).collect();
     match parts.as_slice() {
         // What lies below the port is a leaf, but for what is the port's own.
-        ["store", "key"] => "store".to_owned(),
+        ["store", "key" | "edition"] => "store".to_owned(),
         ["store", leaf, ..] => format!("store/{leaf}"),
         [room, ..] => (*room).to_owned(),
         [] => unreachable!("a source has a name"),
@@ -99,7 +99,8 @@ fn foreign_types_stay_in_their_rooms() {
         ("git2::", &["git"]),
         ("aws_", &["aws", "parameters", "store/s3"]),
         ("aws_sdk_ssm", &["parameters"]),
-        ("sha2::", &["artifact"]),
+        ("aws_lc_rs::", &["artifact"]),
+        ("rustix::", &["store/directory"]),
         ("toml::", &["registry"]),
         ("toml_edit::", &["registry"]),
         ("tempfile::", &["files", "journal", "store/directory"]),
@@ -150,6 +151,8 @@ fn foreign_types_stay_in_their_rooms() {
     for (path, text) in sources() {
         let own = room(&path);
         for (foreign, rooms) in allowed {
+            // The library that hashes is no part of AWS but in its name.
+            let text = if *foreign == "aws_" { text.replace("aws_lc_rs", "") } else { text.clone() };
             if text.contains(foreign) && !rooms.contains(&own.as_str()) && own != "main" {
                 faults.push(format!("{} names {foreign}", path.display()));
             }
@@ -166,6 +169,7 @@ fn the_pure_floors_know_no_time_no_disk_and_no_waiting() {
         if own == "lib" || own == "main" || floor_of(&floors, &own) > 3 {
             continue;
         }
+        let text = text.replace("aws_lc_rs", "");
         for foreign in
             ["async ", "std::fs", "std::env", "std::time", "std::net", "std::process", "tokio", "git2", "aws_"]
         {

@@ -1,11 +1,11 @@
 //! What every store does: one function a law, and each law is run on each store.
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::{Deref, Range};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -14,7 +14,9 @@ use metalogic::address::Commit;
 use metalogic::artifact::{Digest, Mode};
 use metalogic::store::directory::DirectoryStore;
 use metalogic::store::memory::MemoryStore;
-use metalogic::store::{Attributes, Body, Condition, Content, Key, Object, Prefix, Store, StoreError, Tag, Upload};
+use metalogic::store::{
+    Attributes, Body, Condition, Content, Found, Key, Object, Prefix, Put, Store, StoreError, Tag, Upload,
+};
 
 use crate::fake::Fake;
 
@@ -74,12 +76,15 @@ conformance! {
         a_range_is_cut_at_the_objects_end
         a_file_is_put_in_pieces_and_told_in_full
         a_file_without_bytes_is_an_object_too
+        a_digest_that_is_not_known_is_found_on_the_way
         a_file_that_changed_since_it_was_hashed_puts_nothing
+        a_file_that_changes_while_it_is_read_puts_nothing
         a_file_that_is_gone_or_no_file_any_more_has_changed
         what_is_too_large_tells_a_tag_to_replace_it_with
         a_copy_keeps_bytes_and_attributes
         a_copy_never_overwrites
         a_copy_of_nothing_is_not_found
+        nothing_is_copied_but_what_is_told
         what_was_deleted_is_gone_and_may_be_deleted_again
         a_listing_shows_every_put_that_was_answered
         a_listing_shows_what_others_put_there
@@ -267,7 +272,8 @@ async fn a_file_is_put_in_pieces_and_told_in_full(store: &Subject) {
     });
     let content = Content::File(Upload { progress, ..file.upload() });
     let key = artifact(1, "cef.zip");
-    let tag = store.put(&key, content, file.attributes(), &Condition::Absent).await.unwrap();
+    let Put { tag, sha256 } = store.put(&key, content, file.attributes(), &Condition::Absent).await.unwrap();
+    assert_eq!(sha256, Digest::of(&bytes));
     assert_eq!(told.load(Ordering::SeqCst), 20 << 20);
     assert!(times.load(Ordering::SeqCst) > 1, "the whole was told at once");
     assert!(read(store, &key, None).await == bytes);
@@ -278,7 +284,7 @@ async fn a_file_is_put_in_pieces_and_told_in_full(store: &Subject) {
 
 async fn a_file_without_bytes_is_an_object_too(store: &Subject) {
     let (file, key) = (TempFile::with(b""), artifact(1, "marker"));
-    let tag = store.put(&key, file.content(), file.attributes(), &Condition::Absent).await.unwrap();
+    let Put { tag, .. } = store.put(&key, file.content(), file.attributes(), &Condition::Absent).await.unwrap();
     assert_eq!(get(store, &key).await, Some((Vec::new(), tag.clone())));
     let expected = Object { size: 0, attributes: store.recorded(file.attributes()) };
     assert_eq!(store.head(&key).await.unwrap(), Some(expected));
@@ -307,10 +313,61 @@ async fn a_file_that_changed_since_it_was_hashed_puts_nothing(store: &Subject) {
     assert_eq!(get(store, &key).await, Some((b"stands".to_vec(), tag)));
 }
 
+async fn a_digest_that_is_not_known_is_found_on_the_way(store: &Subject) {
+    let large: Vec<u8> = (0..9 << 18_u32).flat_map(|n: u32| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    for (at, bytes) in [(1, &b""[..]), (2, b"small"), (3, &large)] {
+        let (file, key) = (TempFile::with(bytes), artifact(at, "cef.zip"));
+        let upload = Upload { sha256: None, ..file.upload() };
+        let found = Arc::clone(&upload.found);
+        let attributes = Attributes { sha256: None, ..file.attributes() };
+        let put = store.put(&key, Content::File(upload.clone()), attributes, &Condition::Absent).await.unwrap();
+        assert_eq!((put.sha256, found.get()), (Digest::of(bytes), Some(&Digest::of(bytes))));
+        // Where it is known too late to stand beside the bytes, nothing does.
+        let recorded = store.head(&key).await.unwrap().unwrap().attributes;
+        let late = bytes.len() > 8 << 20 && recorded == attributes;
+        assert!(late || recorded == store.recorded(file.attributes()), "{recorded:?}");
+        assert!(read(store, &key, None).await == bytes);
+        refused(store.put(&key, Content::File(upload), attributes, &Condition::Absent).await, &key);
+    }
+}
+
+async fn a_file_that_changes_while_it_is_read_puts_nothing(store: &Subject) {
+    let bytes = vec![1; 20 << 20];
+    for (at, known) in [(1, false), (2, true)] {
+        let (file, key) = (TempFile::with(&bytes), artifact(at, "cef.zip"));
+        let (path, once) = (file.path().to_owned(), Once::new());
+        // The first bytes are on their way, and the last are others now.
+        let progress: metalogic::store::Progress = Arc::new(move |_| {
+            once.call_once(|| {
+                let mut open = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+                open.seek(SeekFrom::End(-1)).unwrap();
+                open.write_all(b"2").unwrap();
+            });
+        });
+        let whole = file.upload();
+        let upload = Upload { sha256: whole.sha256.filter(|_| known), progress, ..whole };
+        let put = store.put(&key, Content::File(upload), Attributes::default(), &Condition::Absent).await;
+        match put {
+            // It was read whole before.
+            Ok(put) => assert!(put.sha256 == Digest::of(&bytes) && read(store, &key, None).await == bytes),
+            Err(error) => {
+                assert!(matches!(error, StoreError::SourceChanged { path } if path == file.path()));
+                assert_eq!(store.head(&key).await.unwrap(), None);
+            }
+        }
+    }
+}
+
 async fn a_file_that_is_gone_or_no_file_any_more_has_changed(store: &Subject) {
     let directory = tempfile::tempdir().unwrap();
     for path in [directory.path().to_owned(), directory.path().join("absent")] {
-        let upload = Upload { path: path.clone(), size: 0, sha256: Digest::of(b""), progress: Arc::new(|_| {}) };
+        let upload = Upload {
+            path: path.clone(),
+            size: 0,
+            sha256: Some(Digest::of(b"")),
+            found: Found::default(),
+            progress: Arc::new(|_| {}),
+        };
         let put = store.put(&Key::registry(), Content::File(upload), Attributes::default(), &Condition::None).await;
         assert!(matches!(put.unwrap_err(), StoreError::SourceChanged { path: told } if told == path));
     }
@@ -334,7 +391,7 @@ async fn a_copy_keeps_bytes_and_attributes(store: &Subject) {
     let file = TempFile::with(&[7; 300_000]);
     let (from, to) = (artifact(1, "tool"), artifact(2, "tool"));
     store.put(&from, file.content(), file.attributes(), &Condition::Absent).await.unwrap();
-    store.copy(&from, &to).await.unwrap();
+    store.copy(&from, &to, None).await.unwrap();
     assert!(read(store, &to, None).await == [7; 300_000]);
     assert_eq!(store.head(&to).await.unwrap(), store.head(&from).await.unwrap());
     assert_eq!(store.head(&to).await.unwrap().unwrap().attributes, store.recorded(file.attributes()));
@@ -343,7 +400,7 @@ async fn a_copy_keeps_bytes_and_attributes(store: &Subject) {
 
     let (from, to) = (artifact(1, "empty"), artifact(2, "empty"));
     put(store, &from, b"", &Condition::Absent).await.unwrap();
-    store.copy(&from, &to).await.unwrap();
+    store.copy(&from, &to, None).await.unwrap();
     assert_eq!(read(store, &to, None).await, b"");
 }
 
@@ -351,16 +408,41 @@ async fn a_copy_never_overwrites(store: &Subject) {
     let (from, to) = (artifact(1, "cef.zip"), artifact(2, "cef.zip"));
     put(store, &from, b"from", &Condition::Absent).await.unwrap();
     let tag = put(store, &to, b"to", &Condition::Absent).await.unwrap();
-    refused(store.copy(&from, &to).await, &to);
-    refused(store.copy(&from, &from).await, &from);
+    refused(store.copy(&from, &to, None).await, &to);
+    refused(store.copy(&from, &from, None).await, &from);
     assert_eq!(get(store, &to).await, Some((b"to".to_vec(), tag)));
 }
 
 async fn a_copy_of_nothing_is_not_found(store: &Subject) {
     let (from, to) = (artifact(1, "cef.zip"), artifact(2, "cef.zip"));
-    let error = store.copy(&from, &to).await.unwrap_err();
+    let error = store.copy(&from, &to, None).await.unwrap_err();
     assert!(matches!(error, StoreError::NotFound(what) if what == from.to_string()));
     assert_eq!(store.head(&to).await.unwrap(), None);
+}
+
+async fn nothing_is_copied_but_what_is_told(store: &Subject) {
+    let (bytes, file, to) = (b"the bytes", TempFile::with(b"the bytes"), artifact(2, "tool"));
+    let recorded = artifact(1, "tool");
+    store.put(&recorded, file.content(), file.attributes(), &Condition::Absent).await.unwrap();
+    let planted = artifact(1, "planted");
+    (store.plant)(planted.to_string(), bytes.to_vec()).await;
+    let of =
+        |size, bytes: &[u8], mode| Object { size, attributes: Attributes { sha256: Some(Digest::of(bytes)), mode } };
+    for (from, mode, other_mode) in
+        [(&recorded, Some(Mode::EXECUTABLE), None), (&planted, None, Some(Mode::EXECUTABLE))]
+    {
+        for other in [of(8, bytes, mode), of(9, b"the Bytes", mode), of(9, bytes, other_mode)] {
+            let error = store.copy(from, &to, Some(&other)).await.unwrap_err();
+            assert!(matches!(error, StoreError::NotFound(what) if what == from.to_string()), "{other:?}");
+            assert_eq!(store.head(&to).await.unwrap(), None);
+        }
+        // What nobody recorded the digest of may be refused, but not by who has the bytes at hand.
+        match store.copy(from, &to, Some(&of(9, bytes, mode))).await {
+            Ok(()) => assert_eq!(read(store, &to, None).await, bytes),
+            Err(error) => assert!(from == &planted && matches!(error, StoreError::NotFound(_)), "{error:?}"),
+        }
+        store.delete(&to).await.unwrap();
+    }
 }
 
 async fn what_was_deleted_is_gone_and_may_be_deleted_again(store: &Subject) {
@@ -417,7 +499,7 @@ async fn what_others_put_there_is_an_object(store: &Subject) {
     assert_eq!(store.head(&key).await.unwrap(), Some(Object { size: 7, attributes: Attributes::default() }));
     assert_eq!(read(store, &key, None).await, b"planted");
     refused(put(store, &key, b"other", &Condition::Absent).await, &key);
-    store.copy(&key, &artifact(2, "cef.zip")).await.unwrap();
+    store.copy(&key, &artifact(2, "cef.zip"), None).await.unwrap();
     store.delete(&key).await.unwrap();
     assert_eq!(get(store, &key).await, None);
 }
@@ -519,7 +601,7 @@ async fn of_all_who_create_at_once_one_wins(store: &Subject) {
         let mut winners = Vec::new();
         for (task, answer) in (0..8_u8).zip(answers) {
             match answer {
-                Ok(tag) => winners.push((vec![task; 50_000], tag)),
+                Ok(put) => winners.push((vec![task; 50_000], put.tag)),
                 Err(error) => refused::<()>(Err(error), &key),
             }
         }
@@ -564,7 +646,7 @@ pub fn matches(tag: &Tag) -> Condition {
 
 pub async fn put(store: &Arc<dyn Store>, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Tag, StoreError> {
     let content = Content::Bytes(Bytes::copy_from_slice(bytes));
-    store.put(key, content, Attributes::default(), condition).await
+    Ok(store.put(key, content, Attributes::default(), condition).await?.tag)
 }
 
 pub async fn get(store: &Arc<dyn Store>, key: &Key) -> Option<(Vec<u8>, Tag)> {
@@ -617,7 +699,7 @@ impl TempFile {
 
     pub fn upload(&self) -> Upload {
         let path = self.path().to_owned();
-        Upload { path, size: self.size, sha256: self.sha256, progress: Arc::new(|_| {}) }
+        Upload { path, size: self.size, sha256: Some(self.sha256), found: Found::default(), progress: Arc::new(|_| {}) }
     }
 
     pub fn content(&self) -> Content {

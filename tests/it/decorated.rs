@@ -12,7 +12,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Source, Store, StoreError, Tag,
+    Attributes, Body, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Put, Source, Store, StoreError, Tag,
 };
 
 /// What becomes of an operation.
@@ -181,7 +181,7 @@ impl Store for Decorated {
         self.watched(format!("head {key}"), act).await
     }
 
-    async fn put(&self, key: &Key, content: Content, also: Attributes, only: &Condition) -> Result<Tag, StoreError> {
+    async fn put(&self, key: &Key, content: Content, also: Attributes, only: &Condition) -> Result<Put, StoreError> {
         let act = |store: Arc<dyn Store>| {
             let (key, content, only) = (key.clone(), content.clone(), only.clone());
             async move { store.put(&key, content, also, &only).await }.boxed()
@@ -189,10 +189,10 @@ impl Store for Decorated {
         self.watched(format!("put {key}"), act).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
+    async fn copy(&self, from: &Key, to: &Key, original: Option<&Object>) -> Result<(), StoreError> {
         let act = |store: Arc<dyn Store>| {
-            let (from, to) = (from.clone(), to.clone());
-            async move { store.copy(&from, &to).await }.boxed()
+            let (from, to, original) = (from.clone(), to.clone(), original.copied());
+            async move { store.copy(&from, &to, original.as_ref()).await }.boxed()
         };
         self.watched(format!("copy {from} {to}"), act).await
     }

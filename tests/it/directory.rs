@@ -50,7 +50,7 @@ async fn a_read_only_directory_denies_access() {
         assert_eq!(bytes, b"stands");
         denied(put(&store, &key, b"other", &matches(&tag)).await.unwrap_err());
         denied(store.delete(&key).await.unwrap_err());
-        denied(store.copy(&key, &artifact(2, "new")).await.unwrap_err());
+        denied(store.copy(&key, &artifact(2, "new"), None).await.unwrap_err());
         denied(store.get(&artifact(1, "secret"), 10).await.unwrap_err());
         denied(store.list(commit(3)).await.unwrap_err());
         return;
@@ -188,7 +188,7 @@ async fn objects_are_plain_files_and_all_else_lies_apart() {
     put(&store, &Key::registry(), b"", &Condition::None).await.unwrap();
     put(&store, &artifact(1, "data"), b"data", &Condition::Absent).await.unwrap();
     store.put(&artifact(1, "tool"), file.content(), file.attributes(), &Condition::Absent).await.unwrap();
-    store.copy(&artifact(1, "tool"), &artifact(2, "tool")).await.unwrap();
+    store.copy(&artifact(1, "tool"), &artifact(2, "tool"), None).await.unwrap();
     let (one, two) = (commit(1), commit(2));
     let builds =
         [format!("{one}/build_meta.json"), format!("{one}/data"), format!("{one}/tool"), format!("{two}/tool")];
@@ -220,7 +220,7 @@ async fn a_file_that_was_copied_there_counts() {
     assert_eq!(store.list(commit(1)).await.unwrap().artifacts.len(), 1);
     let object = store.head(&artifact(1, "tool")).await.unwrap().unwrap();
     assert_eq!((object.size, object.attributes.mode, object.attributes.sha256), (7, Some(Mode::EXECUTABLE), None));
-    store.copy(&artifact(1, "tool"), &artifact(2, "tool")).await.unwrap();
+    store.copy(&artifact(1, "tool"), &artifact(2, "tool"), None).await.unwrap();
     assert_eq!(store.head(&artifact(2, "tool")).await.unwrap(), Some(object));
 }
 
@@ -361,7 +361,7 @@ async fn directories_and_special_files_are_no_objects() {
             assert_eq!(get(&store, &key).await, None);
             assert_eq!(store.head(&key).await.unwrap(), None);
             assert!(store.open(&key, None).await.unwrap().is_none());
-            let copy = store.copy(&key, &artifact(2, name)).await;
+            let copy = store.copy(&key, &artifact(2, name), None).await;
             assert!(matches!(copy, Err(StoreError::NotFound(_))));
             let taken = put(&store, &key, b"x", &Condition::Absent).await;
             assert!(matches!(taken, Err(StoreError::Configuration { .. })), "to try again would not help: {taken:?}");

@@ -10,7 +10,7 @@ use metalogic::metalogic::Listing;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::s3::{Lifecycle, Survey, Uploads, Versioning};
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Denial, Guarantees, Key, Object, Prefix, Source, Store, StoreError, Tag,
+    Attributes, Body, Condition, Content, Denial, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag,
 };
 use s3s::dto::{
     AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
@@ -448,7 +448,7 @@ impl Store for Hasty {
         content: Content,
         also: Attributes,
         condition: &Condition,
-    ) -> Result<Tag, StoreError> {
+    ) -> Result<Put, StoreError> {
         let stands = self.0.get(key, u64::MAX).await?.map(|(_, tag)| tag);
         let holds = match condition {
             Condition::None => true,
@@ -461,8 +461,8 @@ impl Store for Hasty {
         tokio::task::yield_now().await;
         self.0.put(key, content, also, &Condition::None).await
     }
-    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
-        self.0.copy(from, to).await
+    async fn copy(&self, from: &Key, to: &Key, original: Option<&Object>) -> Result<(), StoreError> {
+        self.0.copy(from, to, original).await
     }
     async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {
         self.0.source(key).await

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use hyper::http::response::Parts;
 use metalogic::address::Commit;
 use metalogic::ancestry::ToldHistory;
-use metalogic::artifact::Name;
+use metalogic::artifact::{Digest, Name};
 use metalogic::catalog::Catalog;
 use metalogic::event::{Observer, Silent};
 use metalogic::metafile::{LARGEST, Metafile, Record};
@@ -59,6 +59,8 @@ struct Gates {
     seen: HashMap<usize, Vec<String>>,
     /// How many operations of each actor are under way, those that wait among them.
     busy: HashMap<usize, usize>,
+    /// The publishers that have not put anything yet: what they read by then only says which bytes need not be sent.
+    plan: HashSet<usize>,
     /// Wakes the explorer when something waits.
     explorer: Option<Waker>,
 }
@@ -105,7 +107,7 @@ impl Watcher for Gate {
 
 impl Gate {
     fn sees(&self, operation: &str, result: &str) {
-        if !matters(operation) {
+        if !matters(operation) || self.is_planned(operation) {
             return;
         }
         let mut gates = self.gates.lock().unwrap();
@@ -122,10 +124,20 @@ impl Gate {
 
     /// Waits until an operation may take place; it never may when the order was given up.
     async fn is_opened(&self, operation: &str) -> bool {
-        if !matters(operation) || self.is_early_list(operation) {
+        if !matters(operation) || self.is_early_list(operation) || self.is_planned(operation) {
             return true;
         }
         self.wait(operation).await.is_ok()
+    }
+
+    /// Says whether an operation is for a publisher's plan alone: it ends with the first that is for more.
+    fn is_planned(&self, operation: &str) -> bool {
+        let mut gates = self.gates.lock().unwrap();
+        let reads = operation.starts_with("get") || operation.starts_with("list");
+        if !reads {
+            gates.plan.remove(&self.actor);
+        }
+        operation.starts_with("get") && gates.plan.contains(&self.actor)
     }
 
     fn wait(&self, operation: &str) -> oneshot::Receiver<()> {
@@ -161,7 +173,18 @@ fn without_tag(result: &str) -> &str {
 }
 
 /// What an actor does: it is given a store and answers which artifact it says is published.
-type Act = Arc<dyn Fn(Arc<dyn Store>) -> Acting>;
+#[derive(Clone)]
+struct Act {
+    /// Whether it looks first at what need not be sent.
+    plans: bool,
+    act: Arc<dyn Fn(Arc<dyn Store>) -> Acting>,
+}
+
+impl Act {
+    fn new(plans: bool, act: impl Fn(Arc<dyn Store>) -> Acting + 'static) -> Self {
+        Self { plans, act: Arc::new(act) }
+    }
+}
 
 type Acting = Pin<Box<dyn Future<Output = Option<Name>>>>;
 
@@ -181,16 +204,39 @@ struct Start {
     stubbed: bool,
     /// Which of S3's ways to refuse comes first.
     refusals: usize,
+    /// Whether the parent has the `a.zip` that is to be published, and what the metafile says of it.
+    copies: Option<Copies>,
+}
+
+/// Says what the parent's `a.zip` is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Copies {
+    /// What its metafile says.
+    True,
+    /// Something else of the same size, of which its metafile says that it is what is published.
+    Lie,
 }
 
 impl Start {
     fn objects(self) -> Vec<(String, Vec<u8>)> {
         let mut metafile = Metafile::empty(parent(), None);
         metafile.artifacts.insert(name("c.zip"), parent());
+        if self.copies.is_some() {
+            metafile.artifacts.insert(name("a.zip"), parent());
+            let record = Record { size: Some(5), sha256: Some(Digest::of(b"a.zip")), ..Record::default() };
+            metafile.details.insert(name("a.zip"), record);
+        }
         let stub = metafile.stub(here(), Some(parent()));
         let planted = |metafile: &Metafile| (Key::Metafile(metafile.commit).to_string(), metafile.to_bytes().unwrap());
         let artifact = (Key::Artifact(parent(), name("c.zip")).to_string(), b"c".to_vec());
-        [artifact, planted(&metafile)].into_iter().chain(self.stubbed.then(|| planted(&stub))).collect()
+        let original = match self.copies {
+            Some(Copies::True) => Some(b"a.zip"),
+            Some(Copies::Lie) => Some(b"A.ZIP"),
+            None => None,
+        };
+        let original = original.map(|bytes| (Key::Artifact(parent(), name("a.zip")).to_string(), bytes.to_vec()));
+        let stub = self.stubbed.then(|| planted(&stub));
+        [artifact, planted(&metafile)].into_iter().chain(stub).chain(original).collect()
     }
 }
 
@@ -372,7 +418,8 @@ struct Run {
 async fn run(actors: &[Act], ground: &impl Ground, prefix: &[usize], visited: &mut HashSet<u64>) -> Run {
     let gates = Arc::new(Mutex::new(Gates::default()));
     let stores = ground.begin(actors.len(), &gates);
-    let mut running: Vec<_> = actors.iter().zip(stores).map(|(act, store)| Some(act(store))).collect();
+    gates.lock().unwrap().plan = (0..actors.len()).filter(|actor| actors[*actor].plans).collect();
+    let mut running: Vec<_> = actors.iter().zip(stores).map(|(act, store)| Some((act.act)(store))).collect();
     let mut published = Vec::new();
     let mut run = Run { widths: Vec::new(), chosen: Vec::new(), told: Vec::new(), ended: false, fault: None };
     loop {
@@ -387,6 +434,9 @@ async fn run(actors: &[Act], ground: &impl Ground, prefix: &[usize], visited: &m
         if waiting.is_empty() {
             run.ended = true;
             run.fault = nothing_is_lost(&store, &published).await;
+            if run.fault.is_none() {
+                run.fault = what_is_said_is_true(&store).await;
+            }
             return run;
         }
         let step = run.chosen.len();
@@ -464,6 +514,19 @@ async fn names_nothing_absent(store: &MemoryStore) -> Option<String> {
     None
 }
 
+/// Holds that what is said of a published artifact is true of the bytes that stand.
+async fn what_is_said_is_true(store: &MemoryStore) -> Option<String> {
+    let metafile = stored(store).await?;
+    for (name, record) in &metafile.details {
+        let Some(sha256) = record.sha256.filter(|_| metafile.artifacts.get(name) == Some(&here())) else { continue };
+        let (bytes, _) = store.get(&Key::Artifact(here(), name.clone()), LARGEST).await.unwrap()?;
+        if Digest::of(&bytes) != sha256 {
+            return Some(format!("{name} has another digest than is recorded"));
+        }
+    }
+    None
+}
+
 async fn nothing_is_lost(store: &MemoryStore, published: &[Name]) -> Option<String> {
     let Some(metafile) = stored(store).await else { return Some("there is no metafile at the end".to_owned()) };
     if metafile.parent_commit != Some(parent()) || metafile.artifacts.get(&name("c.zip")) != Some(&parent()) {
@@ -489,7 +552,7 @@ fn publisher(file: &str, directory: &std::path::Path) -> Act {
     let path = directory.join(file);
     std::fs::write(&path, file).unwrap();
     let item = Item { name: name(file), path };
-    Arc::new(move |store| {
+    Act::new(true, move |store| {
         let item = item.clone();
         Box::pin(async move {
             let (history, observer): (_, Arc<dyn Observer>) = (history(), Arc::new(Silent));
@@ -501,7 +564,7 @@ fn publisher(file: &str, directory: &std::path::Path) -> Act {
 }
 
 fn stubber() -> Act {
-    Arc::new(|store| {
+    Act::new(false, |store| {
         Box::pin(async move {
             let (history, observer): (_, Arc<dyn Observer>) = (history(), Arc::new(Silent));
             one_stub(world(&*store, &history, &observer), here(), false).await.unwrap();
@@ -511,7 +574,7 @@ fn stubber() -> Act {
 }
 
 fn resolver() -> Act {
-    Arc::new(|store| {
+    Act::new(false, |store| {
         Box::pin(async move {
             let (history, observer): (_, Arc<dyn Observer>) = (history(), Arc::new(Silent));
             let (vocabulary, known) = (catalog().vocabulary(), std::collections::BTreeMap::<Name, Record>::new());
@@ -543,7 +606,7 @@ enum Wrong {
 
 /// Publishes in a way that is known to be wrong.
 fn wrong_publisher(file: &'static str, wrong: Wrong) -> Act {
-    Arc::new(move |store| {
+    Act::new(false, move |store| {
         Box::pin(async move {
             let artifact = || async {
                 let (key, bytes) = (Key::Artifact(here(), name(file)), Content::Bytes(Bytes::from(file)));
@@ -618,9 +681,29 @@ fn no_order_of_the_requests_of_two_on_s3_loses_anything_however_a_lost_race_is_a
         ([stubber(), resolver()], false),
     ] {
         for refusals in 0..3 {
-            let findings = explore::<OnS3>(&actors, Start { stubbed, refusals });
+            let findings = explore::<OnS3>(&actors, Start { stubbed, refusals, ..Start::default() });
             assert_eq!(findings.faults, Vec::<String>::new());
             assert!(findings.orders > 2 && findings.states > 10, "{findings:?}");
+        }
+    }
+}
+
+#[test]
+fn no_order_of_those_who_copy_loses_anything_or_records_what_is_not_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let publishing = |file| publisher(file, directory.path());
+    for copies in [Copies::True, Copies::Lie] {
+        for stubbed in [false, true] {
+            let start = Start { stubbed, copies: Some(copies), ..Start::default() };
+            let one = [publishing("a.zip"), publishing("b.zip"), stubber()];
+            let same = [publishing("a.zip"), publishing("a.zip"), resolver()];
+            for actors in [one, same] {
+                let findings = explore::<InMemory>(&actors, start);
+                assert_eq!(findings.faults, Vec::<String>::new());
+                assert!(findings.orders > 2, "{findings:?}");
+            }
+            let findings = explore::<OnS3>(&[publishing("a.zip"), publishing("b.zip")], start);
+            assert_eq!(findings.faults, Vec::<String>::new());
         }
     }
 }

@@ -67,6 +67,7 @@ mod setup;
 mod sharing;
 mod shelves;
 mod simulation;
+mod spared;
 mod staging;
 mod startifact;
 mod stubs;

@@ -19,7 +19,7 @@ use futures::StreamExt as _;
 use metalogic::artifact::Digest;
 use metalogic::registry::Terms;
 use metalogic::store::s3::{Reach, S3Store, settle};
-use metalogic::store::{Body, Condition, Content, Denial, Key, Setting, Store, StoreError, Upload};
+use metalogic::store::{Body, Condition, Content, Denial, Key, Put, Setting, Store, StoreError, Upload};
 
 use crate::conformance::{TempFile, artifact, commit, get, increment, matches, put, read, refused};
 use crate::fake::{Act, BUCKET, Fake, Fault};
@@ -48,7 +48,7 @@ async fn a_large_file_goes_up_in_parts_and_leaves_no_upload() {
     let store = arc(fake.store("team"));
     let bytes = noise(LARGE);
     let (file, key) = (TempFile::with(&bytes), artifact(1, "cef.zip"));
-    let tag = store.put(&key, file.content(), file.attributes(), &Condition::Absent).await.unwrap();
+    let Put { tag, .. } = store.put(&key, file.content(), file.attributes(), &Condition::Absent).await.unwrap();
     assert!(read(&store, &key, None).await == bytes);
     assert_eq!(store.get(&key, 1 << 30).await.unwrap().unwrap().1, tag);
     assert_eq!(store.head(&key).await.unwrap().unwrap().attributes, file.attributes());
@@ -271,7 +271,7 @@ async fn headers_tell_caches_what_may_change() {
     for (name, file) in [("small", &small), ("large", &large)] {
         let key = artifact(1, name);
         store.put(&key, file.content(), file.attributes(), &Condition::Absent).await.unwrap();
-        store.copy(&key, &artifact(2, name)).await.unwrap();
+        store.copy(&key, &artifact(2, name), None).await.unwrap();
         for n in [1, 2] {
             let stored = fake.object(&format!("p/{}", artifact(n, name))).unwrap();
             assert_eq!(stored.cache_control.as_deref(), Some("max-age=31536000, immutable"));
@@ -295,10 +295,10 @@ async fn a_copy_moves_no_bytes_through_this_process_however_many_they_are() {
     let bytes = noise((64 << 20) + 5);
     fake.plant(&format!("{prefix}/{from}"), bytes.clone());
     fake.requests();
-    store.copy(&from, &to).await.unwrap();
+    store.copy(&from, &to, None).await.unwrap();
     assert!(fake.object(&format!("{prefix}/{to}")).unwrap().bytes == bytes);
     assert!(fake.requests().iter().all(|line| !line.starts_with("GET")));
-    refused(store.copy(&from, &to).await, &to);
+    refused(store.copy(&from, &to, None).await, &to);
     assert_eq!(fake.uploads(), 0);
 }
 

@@ -5,11 +5,12 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::super::source::{self, PIECE};
-use super::super::{Attributes, Body, Object, StoreError, Tag, is_near};
+use super::super::{Attributes, Body, Object, Progress, Put, StoreError, Tag, is_near};
 use super::system;
 use super::task::Task;
 use crate::artifact::{Digest, Hasher, METAFILE};
@@ -92,7 +93,7 @@ pub(super) fn get(task: &Task, path: &Path, largest: u64) -> Result<Option<(Byte
     let mut bytes = Vec::new();
     (&file).take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(fault)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) <= largest {
-        let tag = tag_of(task, &file, Digest::of(&bytes))?;
+        let tag = tag_of(&bytes);
         return Ok(Some((bytes.into(), tag)));
     }
     drop(bytes);
@@ -131,28 +132,33 @@ pub(super) fn current(task: &Task, path: &Path) -> Result<Option<Tag>, StoreErro
 /// finds one where a small one belongs is not to wait until all of it was read.
 const TAGGED: u64 = 4 << 20;
 
-/// Returns the tag of the version that a file is, whose bytes have this digest.
-pub(super) fn tag_of(task: &Task, mut file: &File, digest: Digest) -> Result<Tag, StoreError> {
-    let fault = |error| task.fault(error);
-    if file.metadata().map_err(fault)?.len() <= TAGGED {
-        return Ok(tag(digest));
-    }
-    file.rewind().map_err(fault)?;
-    version(task, file).map(|(tag, _)| tag)
+/// Returns the tag of the version that has these bytes.
+pub(super) fn tag_of(bytes: &[u8]) -> Tag {
+    let beginning = usize::try_from(TAGGED).ok().and_then(|most| bytes.get(..most)).unwrap_or(bytes);
+    tag(Digest::of(beginning), bytes.len() as u64)
 }
 
-/// Returns the tag of the version that has these bytes, which are not more than [`TAGGED`].
-fn tag(digest: Digest) -> Tag {
-    Tag(digest.to_string())
+/// Returns the tag of the version whose beginning has this digest, and which has so many bytes.
+fn tag(beginning: Digest, size: u64) -> Tag {
+    Tag(if size > TAGGED { format!("{beginning} {size}") } else { beginning.to_string() })
+}
+
+/// Reads a file from where it stands, once, and returns its digest, its tag and its size.
+pub(super) fn digest(task: &Task, file: &File, progress: &Progress) -> Result<(Put, u64), StoreError> {
+    let mut hasher = Hasher::default();
+    let beginning = hash(task, file.take(TAGGED), &mut hasher, progress)?;
+    let tagged = hasher.clone().finish();
+    let size = beginning + hash(task, file, &mut hasher, progress)?;
+    Ok((Put { tag: tag(tagged, size), sha256: hasher.finish() }, size))
 }
 
 /// Returns the tag of the version that a file at its beginning is, and its size in bytes.
 fn version(task: &Task, file: &File) -> Result<(Tag, u64), StoreError> {
     let mut hasher = Hasher::default();
-    let read = hash(task, file.take(TAGGED), &mut hasher)?;
+    let silent: Progress = Arc::new(|_| ());
+    let read = hash(task, file.take(TAGGED), &mut hasher, &silent)?;
     let size = file.metadata().map_err(|error| task.fault(error))?.len().max(read);
-    let Tag(digest) = tag(hasher.finish());
-    Ok((if size > TAGGED { Tag(format!("{digest} {size}")) } else { Tag(digest) }, size))
+    Ok((tag(hasher.finish(), size), size))
 }
 
 /// Opens the file of an object. A directory is no object, nor is a special file: to open a FIFO would wait for a writer.
@@ -181,7 +187,7 @@ fn describe_object(file: &File, metadata: &Metadata) -> Object {
 }
 
 /// Hashes what follows in a file, and returns how many bytes that was.
-fn hash(task: &Task, mut file: impl Read, hasher: &mut Hasher) -> Result<u64, StoreError> {
+fn hash(task: &Task, mut file: impl Read, hasher: &mut Hasher, progress: &Progress) -> Result<u64, StoreError> {
     let mut buffer = vec![0; PIECE];
     let mut size = 0;
     loop {
@@ -190,7 +196,8 @@ fn hash(task: &Task, mut file: impl Read, hasher: &mut Hasher) -> Result<u64, St
             Ok(0) => return Ok(size),
             Ok(count) => {
                 hasher.update(buffer.get(..count).unwrap_or_default());
-                size += u64::try_from(count).unwrap_or(u64::MAX);
+                size += count as u64;
+                progress(count as u64);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(task.fault(error)),

@@ -156,6 +156,18 @@ pub(super) fn recorded_digest(_: &File, _: &Metadata) -> Option<Digest> {
     None
 }
 
+/// Has an empty file share the blocks of another, with all its bytes; says whether the file system could.
+#[cfg(target_os = "linux")]
+pub(super) fn share_blocks(original: &File, empty: &File) -> bool {
+    rustix::fs::ioctl_ficlone(empty, original).is_ok()
+}
+
+/// Elsewhere the copy that the standard library makes does what can be done.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn share_blocks(_: &File, _: &File) -> bool {
+    false
+}
+
 /// Makes the names in a directory last through a crash, where the file system can do that at all.
 #[cfg(unix)]
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {

@@ -1,12 +1,14 @@
 //! Writing to a directory store: to a temporary file first, then under its name at once.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::{NamedTempFile, PersistError};
 
-use super::super::{Attributes, Condition, Content, Key, StoreError, Tag, source};
+use super::super::source::{self, Reading};
+use super::super::{Attributes, Condition, Content, Key, Object, Progress, Put, StoreError, Upload, is_same};
 use super::folder::Folder;
 use super::site::Site;
 use super::task::Task;
@@ -23,29 +25,47 @@ pub(super) fn put(
     content: &Content,
     attributes: Attributes,
     condition: &Condition,
-) -> Result<Tag, StoreError> {
+) -> Result<Put, StoreError> {
     // What is refused already need not be written first; what is not is looked at again, when it counts.
     if !holds(task, &site.path(key), condition)? {
         return Err(task.precondition());
     }
     let mut draft = draft(task, site, attributes)?;
-    let digest = fill(task, draft.as_file_mut(), content)?;
-    let tag = read::tag_of(task, draft.as_file(), digest)?;
+    let put = fill(task, draft.as_file_mut(), content)?;
+    let found = match content {
+        Content::File(Upload { sha256: None, .. }) => Some(put.sha256),
+        Content::File(Upload { sha256: Some(_), .. }) | Content::Bytes(_) => None,
+    };
+    let attributes = Attributes { sha256: attributes.sha256.or(found), ..attributes };
     settle(task, site, draft, key, attributes, condition)?;
-    Ok(tag)
+    Ok(put)
 }
 
-pub(super) fn copy(task: &Task, site: &Site, from: &Key, to: &Key) -> Result<(), StoreError> {
+pub(super) fn copy(task: &Task, site: &Site, from: &Key, to: &Key, wanted: Option<Object>) -> Result<(), StoreError> {
     let fault = |error| task.fault(error);
+    let another = || StoreError::NotFound(from.to_string());
     let found = read::find(&site.path(from)).map_err(fault)?;
-    let (original, metadata) = found.ok_or_else(|| StoreError::NotFound(from.to_string()))?;
+    let (original, metadata) = found.ok_or_else(another)?;
     if !holds(task, &site.path(to), &Condition::Absent)? {
         return Err(task.precondition());
     }
     let attributes = read::attributes(&original, &metadata);
+    let object = Object { size: metadata.len(), attributes };
+    if wanted.is_some_and(|wanted| attributes.sha256.map_or(wanted, |recorded| object.known_as(recorded)) != wanted) {
+        return Err(another());
+    }
     let mut draft = draft(task, site, attributes)?;
-    while io::copy(&mut (&original).take(COPIED), draft.as_file_mut()).map_err(fault)? > 0 {
-        task.go_on()?;
+    pour(task, &original, draft.as_file_mut()).map_err(fault)?;
+    if let (Some(wanted), None) = (wanted, attributes.sha256) {
+        draft.as_file_mut().rewind().map_err(fault)?;
+        let (put, size) = read::digest(task, draft.as_file(), &silent())?;
+        if (Object { size, attributes }.known_as(put.sha256)) != wanted {
+            return Err(another());
+        }
+    }
+    // Its bytes are edited by nobody who knows what it is; but then nothing recorded is true.
+    if wanted.is_some() && !original.metadata().is_ok_and(|now| is_same(&metadata, &now)) {
+        return Err(another());
     }
     settle(task, site, draft, to, attributes, &Condition::Absent)
 }
@@ -72,20 +92,48 @@ fn draft(task: &Task, site: &Site, attributes: Attributes) -> Result<NamedTempFi
     site.temporary().and_then(make).map_err(|error| task.fault(error))
 }
 
-fn fill(task: &Task, file: &mut File, content: &Content) -> Result<Digest, StoreError> {
+fn fill(task: &Task, draft: &mut File, content: &Content) -> Result<Put, StoreError> {
     match content {
         Content::Bytes(bytes) => {
-            file.write_all(bytes).map_err(|error| task.fault(error))?;
-            Ok(Digest::of(bytes))
+            draft.write_all(bytes).map_err(|error| task.fault(error))?;
+            Ok(Put { tag: read::tag_of(bytes), sha256: Digest::of(bytes) })
         }
-        Content::File(upload) => {
-            source::send(upload, |piece| {
-                task.go_on()?;
-                file.write_all(piece).map_err(|error| task.fault(error))
-            })?;
-            Ok(upload.sha256)
-        }
+        Content::File(upload) => take_in(task, draft, upload),
     }
+}
+
+/// Takes a local file into a draft. Its bytes do not pass through this process but to be hashed, once, and as they are in the draft.
+fn take_in(task: &Task, draft: &mut File, upload: &Upload) -> Result<Put, StoreError> {
+    let fault = |error| task.fault(error);
+    let reading = Reading::begin(upload)?;
+    if pour(task, reading.file(), draft).is_err() {
+        task.go_on()?;
+        // Which of the two files it was is seen when bytes are read and written one by one.
+        draft.set_len(0).and_then(|()| draft.rewind()).map_err(fault)?;
+        let sink = |piece: &[u8]| task.go_on().and_then(|()| draft.write_all(piece).map_err(fault));
+        source::send(&Upload { progress: silent(), ..upload.clone() }, sink)?;
+    }
+    draft.rewind().map_err(fault)?;
+    let (put, size) = read::digest(task, draft, &upload.progress)?;
+    if size != upload.size {
+        return Err(reading.changed());
+    }
+    reading.vouch(put.sha256).map(|_| put)
+}
+
+/// Gives all bytes of a file to a draft: those of its blocks that the file system can share are shared, and the kernel copies the others.
+fn pour(task: &Task, original: &File, draft: &mut File) -> io::Result<()> {
+    if system::share_blocks(original, draft) {
+        return Ok(());
+    }
+    while io::copy(&mut original.take(COPIED), draft)? > 0 {
+        task.go_on().map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+fn silent() -> Progress {
+    Arc::new(|_| ())
 }
 
 /// Gives a draft that has all its bytes its name, if the condition holds.

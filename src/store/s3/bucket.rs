@@ -66,9 +66,9 @@ impl Bucket {
             region,
             first: OnceCell::new(),
             moved: OnceLock::new(),
-            room: Room::default(),
             under_way: Semaphore::new(UNDER_WAY),
             ahead: ahead::Room::of(Parts::default()),
+            room: Room::of(Parts::default()),
         }
     }
 

@@ -12,7 +12,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::bucket::Bucket;
 use super::multipart::{self, ABREAST, Begun, Origin, PARTS, Trouble};
 use super::{read, write};
-use crate::store::{Attributes, Condition, Key, Source, StoreError, Tag};
+use crate::artifact::Digest;
+use crate::store::{Attributes, Condition, Key, Object, Source, StoreError, Tag};
 
 /// How many bytes are copied with one request: few enough to be answered soon (5 GiB is the most).
 const PART: u64 = 64 << 20;
@@ -21,13 +22,26 @@ const PART: u64 = 64 << 20;
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Copies an object under a key that must not exist.
-pub(super) async fn copy(bucket: &Arc<Bucket>, from: &Key, to: &Key) -> Result<(), StoreError> {
-    let Some((object, tag)) = read::head(bucket, from).await? else {
-        return Err(StoreError::NotFound(from.to_string()));
-    };
+pub(super) async fn copy(
+    bucket: &Arc<Bucket>,
+    from: &Key,
+    to: &Key,
+    wanted: Option<&Object>,
+) -> Result<(), StoreError> {
+    let found = read::head(bucket, from).await?;
+    let found = found.filter(|(object, _)| wanted.is_none_or(|wanted| is(bucket, object, wanted)));
+    let (object, tag) = found.ok_or_else(|| StoreError::NotFound(from.to_string()))?;
     let path = format!("{}/{}", bucket.name, bucket.object(from));
     let copied = Copied { path, shown: from.to_string(), size: object.size, tag };
     create(bucket, copied, to, object.attributes).await
+}
+
+/// Says whether an object is the one that is wanted. What goes up in parts has no digest beside it: of that the metafile's word is taken, to
+/// which whoever reads the copy holds it.
+fn is(bucket: &Bucket, object: &Object, wanted: &Object) -> bool {
+    let in_parts = object.size > multipart::part_size(bucket.parts, object.size);
+    let unrecorded = wanted.attributes.sha256.filter(|_| in_parts);
+    object.attributes.sha256.or(unrecorded).is_some_and(|sha256| object.known_as(sha256) == *wanted)
 }
 
 /// Names an object to other stores.
@@ -56,9 +70,17 @@ pub(super) async fn copy_from(
 async fn create(bucket: &Arc<Bucket>, copied: Copied, to: &Key, attributes: Attributes) -> Result<(), StoreError> {
     if copied.size == 0 {
         // An upload has one part at least, and a part of nothing cannot be copied.
-        return write::whole(bucket, to, &Bytes::new(), attributes, &Condition::Absent, &Arc::default())
-            .await
-            .map(drop);
+        return write::whole(
+            bucket,
+            to,
+            &Bytes::new(),
+            Digest::of(&[]),
+            attributes,
+            &Condition::Absent,
+            &Arc::default(),
+        )
+        .await
+        .map(drop);
     }
     multipart::write(bucket, to, &copied, attributes, &Condition::Absent).await.map(drop)
 }
@@ -101,10 +123,13 @@ impl Copied {
 }
 
 impl Origin for Copied {
-    async fn send(&self, bucket: &Bucket, begun: &Begun) -> Result<Vec<CompletedPart>, Trouble> {
+    type Learned = ();
+
+    async fn send(&self, bucket: &Bucket, begun: &Begun) -> Result<(Vec<CompletedPart>, ()), Trouble> {
         let size = PART.max(self.size.div_ceil(PARTS).next_multiple_of(1 << 20));
         let ranges = (0..self.size.div_ceil(size)).map(|n| n * size..self.size.min((n + 1) * size));
         let copy = |(number, range)| self.copy_part(bucket, begun, number, range);
-        stream::iter((1..).zip(ranges)).map(copy).buffer_unordered(ABREAST).try_collect().await
+        let parts = stream::iter((1..).zip(ranges)).map(copy).buffer_unordered(ABREAST).try_collect().await?;
+        Ok((parts, ()))
     }
 }

@@ -7,6 +7,7 @@ use futures::future::try_join;
 
 use super::bucket::Bucket;
 use super::write;
+use crate::artifact::Digest;
 use crate::store::{Attributes, Condition, Guarantees, Key, StoreError, Tag};
 
 /// What the object says to whoever finds it.
@@ -31,7 +32,8 @@ pub(super) async fn guarantees(bucket: &Bucket) -> Result<Guarantees, StoreError
 /// Says whether the object is put on a condition.
 async fn puts(bucket: &Bucket, condition: Condition) -> Result<bool, StoreError> {
     let words = Bytes::from_static(WORDS.as_bytes());
-    match write::whole(bucket, &Key::Conditions, &words, Attributes::default(), &condition, &Arc::default()).await {
+    let (sha256, attributes) = (Digest::of(&words), Attributes::default());
+    match write::whole(bucket, &Key::Conditions, &words, sha256, attributes, &condition, &Arc::default()).await {
         Ok(_) => Ok(true),
         Err(StoreError::Precondition { .. }) => Ok(false),
         Err(error) => Err(error),

@@ -14,13 +14,22 @@ use super::failed::Failed;
 use super::headers::{self, Headers};
 use super::terms;
 use crate::aws::pause;
+use crate::parts::Parts;
 use crate::store::{Attributes, Condition, Key, StoreError, Tag};
 
 /// How many parts an upload may have.
 pub(super) const PARTS: u64 = 10_000;
 
+/// How many bytes a part has where nobody says it; what is no larger is put at once.
+pub(super) const PART: u64 = 8 << 20;
+
 /// How many parts of one object are under way at once.
 pub(super) const ABREAST: usize = 4;
+
+/// Returns how many bytes the parts of an object of so many have: more than they were to, where it would have too many.
+pub(super) fn part_size(parts: Parts, size: u64) -> u64 {
+    parts.size.unwrap_or(PART).max(size.div_ceil(PARTS).next_multiple_of(1 << 20))
+}
 
 /// How long whoever failed to write waits for the upload to be put away: a service that is down says no more to that.
 const ABORT: Duration = Duration::from_secs(2);
@@ -36,8 +45,15 @@ pub async fn settle() {
 
 /// Says where the bytes of the parts come from.
 pub(super) trait Origin: Sync {
+    /// What is known of the whole when all parts were sent.
+    type Learned;
+
     /// Sends all parts of an upload that is begun.
-    fn send(&self, bucket: &Bucket, begun: &Begun) -> impl Future<Output = Result<Vec<CompletedPart>, Trouble>> + Send;
+    fn send(
+        &self,
+        bucket: &Bucket,
+        begun: &Begun,
+    ) -> impl Future<Output = Result<(Vec<CompletedPart>, Self::Learned), Trouble>> + Send;
 }
 
 /// Says why parts did not go up.
@@ -49,20 +65,20 @@ pub(super) enum Trouble {
 }
 
 /// Writes an object in parts.
-pub(super) async fn write(
+pub(super) async fn write<O: Origin>(
     bucket: &Arc<Bucket>,
     key: &Key,
-    origin: &impl Origin,
+    origin: &O,
     attributes: Attributes,
     condition: &Condition,
-) -> Result<Tag, StoreError> {
+) -> Result<(Tag, O::Learned), StoreError> {
     for attempt in 1..=TRIES {
         let mut begun = Begun::begin(bucket, key, attributes).await?;
         let trouble = match origin.send(bucket, &begun).await {
-            Ok(parts) => match complete(bucket, &begun, parts, condition).await {
+            Ok((parts, learned)) => match complete(bucket, &begun, parts, condition).await {
                 Ok(tag) => {
                     begun.open = None;
-                    return headers::tag_of(bucket, key, tag);
+                    return headers::tag_of(bucket, key, tag).map(|tag| (tag, learned));
                 }
                 Err(failed) => Trouble::Failed(failed),
             },

@@ -9,22 +9,20 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::bucket::Bucket;
 use super::meter::{Meter, Metered};
-use super::multipart::{ABREAST, Begun, Origin, PARTS, Trouble, part};
-use super::pieces::{self, Piece};
+use super::multipart::{self, ABREAST, Begun, Origin, Trouble, part};
+use super::pieces::{Piece, Pieces};
+use crate::artifact::Digest;
 use crate::store::Upload;
 
 /// Holds a local file that goes up in parts, and what was told of each: a part that is sent again is not told of again.
 pub(super) struct File<'a> {
     upload: &'a Upload,
-    size: u64,
     meters: Mutex<BTreeMap<i32, Arc<Meter>>>,
 }
 
 impl<'a> File<'a> {
-    /// Takes a file whose parts have so many bytes each, or more where it would have too many parts.
-    pub(super) fn new(upload: &'a Upload, least: u64) -> Self {
-        let size = least.max(upload.size.div_ceil(PARTS).next_multiple_of(1 << 20));
-        Self { upload, size, meters: Mutex::default() }
+    pub(super) fn new(upload: &'a Upload) -> Self {
+        Self { upload, meters: Mutex::default() }
     }
 
     async fn send_part(
@@ -39,7 +37,9 @@ impl<'a> File<'a> {
         let ask = |client: Client| {
             let part = client.upload_part().bucket(&bucket.name).key(&begun.object).upload_id(&begun.id);
             let part = part.part_number(number).body(piece.bytes.clone().into());
-            part.customize().interceptor(Metered { bytes: piece.bytes.clone(), meter: Arc::clone(&meter) }).send()
+            let metered = Metered { bytes: piece.bytes.clone(), meter: Arc::clone(&meter) };
+            // Its checksum, which is signed, guards it on the way; who sends it has the digest of the whole recorded.
+            part.customize().disable_payload_signing().interceptor(metered).send()
         };
         let answer = bucket.ask_with(&meter, ask).await.map_err(Trouble::Failed)?;
         meter.reach(piece.bytes.len() as u64);
@@ -53,10 +53,16 @@ impl<'a> File<'a> {
 }
 
 impl Origin for File<'_> {
-    async fn send(&self, bucket: &Bucket, begun: &Begun) -> Result<Vec<CompletedPart>, Trouble> {
-        let pieces = pieces::read(&bucket.room, self.upload, self.size).map_err(Trouble::Store);
-        let numbered = pieces.zip(stream::iter(1..)).map(|(piece, number)| piece.map(|piece| (piece, number)));
+    type Learned = Digest;
+
+    async fn send(&self, bucket: &Bucket, begun: &Begun) -> Result<(Vec<CompletedPart>, Digest), Trouble> {
+        let size = multipart::part_size(bucket.parts, self.upload.size);
+        let mut pieces = Pieces::of(&bucket.room, self.upload, size);
+        let arriving = stream::poll_fn(|context| pieces.poll_next(context));
+        let numbered = arriving.zip(stream::iter(1..)).map(Ok);
         let send = |(piece, number)| self.send_part(bucket, begun, piece, number);
-        numbered.map_ok(send).try_buffer_unordered(ABREAST).try_collect().await
+        let parts =
+            numbered.map_ok(send).try_buffer_unordered(bucket.parts.abreast.unwrap_or(ABREAST)).try_collect().await?;
+        Ok((parts, pieces.end().await.map_err(Trouble::Store)?))
     }
 }

@@ -63,7 +63,10 @@ fn a_file_that_changes_while_it_is_published_is_refused_or_was_read_whole() {
         let meddling = |nth, deed| Meddling { watched: vec!["in".to_owned()], nth, deed, ..Meddling::default() };
         let sandbox = template.copied();
         let (_, calls) = sandbox.meddled(meddler, &command(&sandbox), &meddling(0, Deed::Nothing));
-        assert!(calls.iter().filter(|call| call.kind == "read").count() >= 6, "it is hashed, and then sent");
+        assert!(
+            calls.iter().any(|call| call.kind == "copy") || what == "stage",
+            "its bytes do not pass through the program"
+        );
         let opened = opened(&calls);
         for (at, (change, script)) in CHANGES.into_iter().enumerate() {
             let nths: Vec<usize> = (1 + at % stride..=calls.len()).step_by(stride).collect();

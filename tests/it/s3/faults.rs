@@ -368,7 +368,7 @@ async fn ask(store: &Arc<dyn Store>, asked: Asked, key: &Key) -> Result<(), Stor
             let file = LazyLock::force(&LARGE_FILE);
             store.put(key, file.content(), file.attributes(), &Condition::Absent).await.map(drop)
         }
-        Begin | CopyPart | Complete => store.copy(&artifact(2, "app.zip"), key).await,
+        Begin | CopyPart | Complete => store.copy(&artifact(2, "app.zip"), key, None).await,
         Delete => store.delete(key).await,
     }
 }

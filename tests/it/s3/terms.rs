@@ -41,8 +41,8 @@ async fn every_request_names_the_owner_and_who_pays() {
     put(&store, &artifact(1, "small"), b"x", &Condition::Absent).await.unwrap();
     put(&store, &artifact(1, "empty"), b"", &Condition::Absent).await.unwrap();
     store.put(&key, large.content(), large.attributes(), &Condition::Absent).await.unwrap();
-    store.copy(&key, &artifact(2, "cef.zip")).await.unwrap();
-    store.copy(&artifact(1, "empty"), &artifact(2, "empty")).await.unwrap();
+    store.copy(&key, &artifact(2, "cef.zip"), None).await.unwrap();
+    store.copy(&artifact(1, "empty"), &artifact(2, "empty"), None).await.unwrap();
     store.list(commit(1)).await.unwrap();
     store.head(&key).await.unwrap().unwrap();
     read(&store, &key, Some(5..10)).await;

@@ -73,9 +73,9 @@ impl Props {
     }
 }
 
-/// Returns what a build makes of a commit; now and then it makes something else.
+/// Returns what a build makes of a commit, as of the one before it for every second; now and then it makes something else.
 pub fn content(at: usize, name: &str, odd: bool) -> String {
-    format!("{name} of {at}{}", if odd { ", built again" } else { "" })
+    format!("{name} of {}{}", at / 2, if odd { ", built again" } else { "" })
 }
 
 pub fn name(text: &str) -> Name {

@@ -21,7 +21,8 @@ use metalogic::shelf::startifact::Startifact;
 use metalogic::shelf::{Content, Shelf as _, ShelfError, Staged, Staging};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{
-    self, Attributes, Body, Condition, Denial, Guarantees, Key, Object, Outage, Prefix, Source, Store, StoreError, Tag,
+    self, Attributes, Body, Condition, Denial, Guarantees, Key, Object, Outage, Prefix, Put, Source, Store, StoreError,
+    Tag,
 };
 use metalogic::version::{ReleaseName, Version};
 use metalogic::world::Limits;
@@ -335,12 +336,12 @@ impl Store for Guarded<MemoryStore> {
         content: store::Content,
         attributes: Attributes,
         condition: &Condition,
-    ) -> Result<Tag, StoreError> {
+    ) -> Result<Put, StoreError> {
         self.s3("put", key, Denial::Writing, self.inner.put(key, content, attributes, condition)).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key) -> Result<(), StoreError> {
-        self.s3("copy", to, Denial::Writing, self.inner.copy(from, to)).await
+    async fn copy(&self, from: &Key, to: &Key, original: Option<&Object>) -> Result<(), StoreError> {
+        self.s3("copy", to, Denial::Writing, self.inner.copy(from, to, original)).await
     }
 
     async fn source(&self, key: &Key) -> Result<Option<Source>, StoreError> {

@@ -77,10 +77,9 @@ impl Stage<'_> {
     /// Puts a local file, or compares it with what stands.
     async fn put(&self, path: PathBuf, measured: Measured, listed: bool, dry_run: bool) -> Result<Sent, ShelfError> {
         let (store, observer) = (&**self.bucket, &self.shelf.observer);
-        let putting = Putting { store, observer, key: self.key(), path, measured };
-        let outcome = putting.put(listed, dry_run).await;
-        let outcome = outcome.map_err(|error| ShelfError::put(&self.staging.release, error))?;
-        Sent::of(outcome, measured.size).map_err(|stands| self.other_bytes(stands, measured.sha256))
+        let done = Putting::of_measured(store, observer, self.key(), path, measured).put(listed, dry_run).await;
+        let done = done.map_err(|error| ShelfError::put(&self.staging.release, error))?;
+        Sent::of(done.outcome, measured.size).map_err(|stands| self.other_bytes(stands, measured.sha256))
     }
 
     /// Says whether what stands has the same bytes as an object; not so where nothing stands after all.
