@@ -163,7 +163,11 @@ async fn who_does_not_wait_for_the_end_leaves_the_first_bytes_too() {
     tokio::select! {
         biased;
         done = fetch => panic!("{done:?}"),
-        () = async { while fs::metadata(desk.part()).is_ok_and(|part| part.len() >= WORTH as u64) == false { tokio::task::yield_now().await; } } => {}
+        () = async {
+            while !fs::metadata(desk.part()).is_ok_and(|part| part.len() >= WORTH as u64) {
+                tokio::task::yield_now().await;
+            }
+        } => {}
     }
     assert!(matches!(desk.heard().as_slice(), [Event::Suspended { .. }]));
     desk.fetch(&desk.target(), None).await.unwrap();

@@ -147,7 +147,8 @@ fn what_gets_a_name_is_on_disk_before_and_the_name_after() {
         for (at, naming) in calls.iter().enumerate().filter(|(_, call)| names(call)) {
             named += 1;
             let last = |kind: &str| calls[..at].iter().rposition(|call| call.kind == kind && call.path == naming.path);
-            let (written, synced) = (last("write"), last("sync"));
+            let copied = calls[..at].iter().rposition(|call| call.kind == "copy" && call.to == naming.path);
+            let (written, synced) = (last("write").max(copied), last("sync"));
             assert!(synced.is_some() && synced > written, "{}: {} is not on disk", plan.scenario.name, naming.to);
             let directory = naming.to.rsplit_once('/').unwrap().0;
             let lasts = |call: &Call| call.kind == "sync" && call.path == directory;
