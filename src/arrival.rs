@@ -153,6 +153,8 @@ impl Arrival<'_> {
     /// # Errors
     /// [`ArrivalError`]; then nothing has the target's name that had not before.
     pub async fn receive(&self, target: Option<&Path>) -> Result<Arrived, ArrivalError> {
+        let is_large = self.size.is_some_and(|size| size >= files::WORTH);
+        let _turn = if is_large { files::turn().await } else { None };
         if let Some(begun) = Draft::taken_up(self, target).await {
             match self.fill(target, Some(begun)).await {
                 // Perhaps what was there was wrong, and not what came.

@@ -8,6 +8,7 @@ mod scratch;
 mod settling;
 mod swap;
 mod temporary;
+mod turn;
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -25,6 +26,7 @@ pub use scratch::Scratch;
 pub use settling::Settling;
 pub use swap::swap;
 pub use temporary::{Temporary, WORTH, temporary_directory};
+pub use turn::turn;
 
 /// How many bytes are read from a file at a time.
 const PIECE: usize = 256 << 10;

@@ -29,6 +29,9 @@ pub enum ReceiveError {
 /// How many bytes of one object wait at most to be written, while others are: enough that a thread is worth its wakening.
 const WAITING: u64 = 256 << 10;
 
+/// How many bytes are many: more than a thread's wakening costs.
+const MANY: u64 = 128 << 10;
+
 /// Takes an object's bytes in order to where they are wanted, and hashes them.
 pub struct Intake<W> {
     to: W,
@@ -64,6 +67,25 @@ impl<W: Write> Intake<W> {
             self.size += files::length(piece);
         }
         Ok(self)
+    }
+}
+
+impl<W: Write + Send + 'static> Intake<W> {
+    /// Takes pieces of so many bytes, where that holds up nobody. Many bytes are hashed and written at once: to hash takes longer, and what a
+    /// file waits for is that alone then.
+    async fn take_all(self, pieces: Vec<Bytes>, bytes: u64) -> io::Result<Self> {
+        if bytes < MANY {
+            return blocking(move || self.take(&pieces)).await;
+        }
+        let Self { mut to, mut hasher, size } = self;
+        let same = pieces.clone();
+        let hash = move || {
+            same.iter().for_each(|piece| hasher.update(piece));
+            hasher
+        };
+        let write = move || pieces.iter().try_for_each(|piece| to.write_all(piece)).map(|()| to);
+        let (hasher, to) = futures::future::join(blocking(hash), blocking(write)).await;
+        Ok(Self { to: to?, hasher, size: size + bytes })
     }
 }
 
@@ -138,9 +160,7 @@ async fn pour<W: Write + Send + 'static>(
         if !waiting.is_empty()
             && let Some(intake) = idle.take()
         {
-            let pieces = std::mem::take(&mut waiting);
-            bytes = 0;
-            writing = Some(blocking(move || intake.take(&pieces)).boxed());
+            writing = Some(intake.take_all(std::mem::take(&mut waiting), std::mem::take(&mut bytes)).boxed());
         }
         if let (Some(_), Some(_)) = (&idle, &end) {
             break;

@@ -163,7 +163,11 @@ async fn who_does_not_wait_for_the_end_leaves_the_first_bytes_too() {
     tokio::select! {
         biased;
         done = fetch => panic!("{done:?}"),
-        () = async { while fs::metadata(desk.part()).is_ok_and(|part| part.len() >= WORTH as u64) == false { tokio::task::yield_now().await; } } => {}
+        () = async {
+            while !fs::metadata(desk.part()).is_ok_and(|part| part.len() >= WORTH as u64) {
+                tokio::task::yield_now().await;
+            }
+        } => {}
     }
     assert!(matches!(desk.heard().as_slice(), [Event::Suspended { .. }]));
     desk.fetch(&desk.target(), None).await.unwrap();
@@ -257,6 +261,45 @@ async fn whoever_fetches_the_same_at_once_has_bytes_of_its_own() {
         fs::remove_file(target).unwrap();
     }
     desk.expect_whole(&[]);
+}
+
+/// Keeps whoever opens an object until it may go on.
+struct Doorman(Arc<tokio::sync::Semaphore>, Arc<Mutex<usize>>);
+
+#[async_trait::async_trait]
+impl Watcher for Doorman {
+    async fn before(&self, _: &str) -> Fate {
+        *self.1.lock().unwrap() += 1;
+        drop(self.0.acquire().await);
+        Fate::Go
+    }
+
+    fn after(&self, _: &str, _: &dyn std::fmt::Debug) {}
+}
+
+#[tokio::test]
+async fn however_many_large_objects_are_fetched_a_few_of_them_are_under_way_at_once() {
+    let (door, opened) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::default());
+    let mut desk = Desk::new(10);
+    desk.store = Decorated::new(desk.memory.clone(), Doorman(Arc::clone(&door), Arc::clone(&opened)));
+    let observer: Arc<dyn Observer> = desk.ears.clone();
+    let fetch = |number: usize| {
+        let (store, key, what) = (&desk.store as &dyn Store, artifact(1, "cef.zip"), "cef.zip".to_owned());
+        let arrival = Arrival { store, key, what, observer: &observer, size: Some(1 << 30), sha256: None, mode: None };
+        let target = desk.sandbox.path(&format!("in/{number}"));
+        async move { arrival.receive(Some(&target)).await }
+    };
+    let all = futures::future::join_all((0..20).map(fetch));
+    let watch = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let under_way = *opened.lock().unwrap();
+        door.add_permits(1);
+        under_way
+    };
+    let (ended, under_way) = tokio::join!(all, watch);
+    assert!(under_way <= 8, "{under_way}");
+    assert!(ended.iter().all(|ended| matches!(ended, Err(ArrivalError::Mismatch { .. }))), "{ended:?}");
+    assert_eq!(*opened.lock().unwrap(), 20, "each has its turn");
 }
 
 /// Ends the binary with a signal in the midst of a fetch, and holds that the next one goes on.

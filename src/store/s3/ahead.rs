@@ -55,7 +55,12 @@ impl Room {
 /// Returns what a reading gives, and the bytes of the object beyond up to `end`, which are fetched in parts.
 pub(super) fn pieces(reading: Reading, end: u64) -> impl Stream<Item = Result<Bytes, StoreError>> + Send + 'static {
     let left = reading.left().end..end;
-    let ahead = Ahead { version: reading.beyond(end..end), now: Source::Reading(reading), next: VecDeque::new(), left };
+    let ahead = Ahead {
+        version: reading.beyond(end..end),
+        now: Source::Reading(Box::new(reading)),
+        next: VecDeque::new(),
+        left,
+    };
     stream::try_unfold(ahead, |mut ahead| async move { Ok(ahead.next().await?.map(|piece| (piece, ahead))) })
 }
 
@@ -83,7 +88,7 @@ struct Ahead {
 /// Gives bytes in order.
 enum Source {
     /// As they come.
-    Reading(Reading),
+    Reading(Box<Reading>),
     /// From a part that was asked for ahead.
     Part(Part),
 }
@@ -106,7 +111,7 @@ impl Ahead {
             self.now = match self.next.pop_front() {
                 Some(part) => Source::Part(part),
                 None if self.left.is_empty() => return Ok(None),
-                None => Source::Reading(self.begin()),
+                None => Source::Reading(Box::new(self.begin())),
             };
         }
     }
