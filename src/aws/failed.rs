@@ -167,9 +167,13 @@ pub(crate) struct Retries;
 impl ClassifyRetry for Retries {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
-        let line = error.as_connector_error().is_some_and(line::is_hopeless);
         let Some(raw) = context.response() else {
-            return if line { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated };
+            return match error.as_connector_error() {
+                Some(failure) if line::is_hopeless(failure) => RetryAction::RetryForbidden,
+                // The SDK gives up where a proxy refuses, or the other side of an encrypted connection. Either may think better of it.
+                Some(failure) if failure.is_other() => RetryAction::transient_error(),
+                Some(_) | None => RetryAction::NoActionIndicated,
+            };
         };
         match raw.status().as_u16() {
             429 => RetryAction::throttling_error(),

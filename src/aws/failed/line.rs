@@ -43,6 +43,7 @@ pub(super) fn judge(failure: &ConnectorError) -> (Reason, String) {
         // Connections alone are given a time.
         _ if failure.is_timeout() => (Reason::Out(Outage::Unreachable), format!("no connection came about: {words}")),
         _ if is_stalled(&words) => (Reason::Out(Outage::Stalled), words),
+        _ if encrypted.is_some() => (Reason::Out(Outage::Plain), words),
         // What the connector cannot name is no matter of the line: an endpoint that is no URL, an answer that is not HTTP.
         _ if failure.is_user() || failure.is_other() && failure.as_other().is_none() => {
             (Reason::Set(Setting::Endpoint), words)
