@@ -91,7 +91,7 @@ async fn listen(listener: TcpListener, service: Arc<Service>, tally: Arc<Tally>)
         match tally.round_trip() {
             Duration::ZERO => drop(tokio::spawn(http.serve_connection(TokioIo::new(stream), answer))),
             round_trip => {
-                drop(tokio::spawn(http.serve_connection(TokioIo::new(Line::new(stream, round_trip)), answer)))
+                drop(tokio::spawn(http.serve_connection(TokioIo::new(Line::new(stream, round_trip)), answer)));
             }
         }
     }
