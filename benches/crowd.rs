@@ -73,7 +73,8 @@ async fn main() {
     let store = S3Store::reached("bench", "crowd", Duration::from_secs(120), Terms::default(), reach);
     let (name, _) = vocabulary();
     for of in 0..resolvers {
-        let (key, content) = (Key::Artifact(commit(of, distance), name.clone()), Content::Bytes(Bytes::from_static(b"app")));
+        let (key, content) =
+            (Key::Artifact(commit(of, distance), name.clone()), Content::Bytes(Bytes::from_static(b"app")));
         store.put(&key, content, Attributes::default(), &Condition::Absent).await.unwrap();
     }
 

@@ -135,6 +135,8 @@ class Stage:
         for name, command in calls.items():
             if shutil.which(command[0]):
                 line = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0]
+                # Which kernel it runs on is told already.
+                line = line.split(" Python/")[0]
                 told.append(line if line.lower().startswith(name) else f"{name} {line}")
         return "; ".join(told)
 

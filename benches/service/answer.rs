@@ -21,6 +21,9 @@ const DAY: (&str, &str) = ("Sat, 01 Nov 2025 00:00:00 GMT", "2025-11-01T00:00:00
 
 pub type Answered = Response<Answer>;
 
+/// A status and the code of an error.
+type Refusal = (u16, &'static str);
+
 #[derive(Default)]
 struct Asked {
     bucket: String,
@@ -57,7 +60,11 @@ impl Asked {
         let is_kept = |name: &HeaderName| {
             name.as_str().starts_with("x-amz-meta-") || matches!(name.as_str(), "content-type" | "cache-control")
         };
-        self.headers.iter().filter(|(name, _)| is_kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        self.headers
+            .iter()
+            .filter(|(name, _)| is_kept(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     /// Returns how the request is counted. What tries whether the service keeps conditions is told apart.
@@ -168,7 +175,8 @@ impl Service {
         let after = if is_second { ["continuation-token", "start-after"] } else { ["marker", "marker"] };
         let after = after.iter().find_map(|name| asked.query(name)).unwrap_or_default();
         let most = asked.query("max-keys").and_then(|most| most.parse().ok()).unwrap_or(1000);
-        let (prefix, delimiter) = (asked.query("prefix").unwrap_or_default(), asked.query("delimiter").unwrap_or_default());
+        let (prefix, delimiter) =
+            (asked.query("prefix").unwrap_or_default(), asked.query("delimiter").unwrap_or_default());
         let page = self.shelf().page(&asked.bucket, prefix, delimiter, after, most);
         let encodes = asked.query("encoding-type") == Some("url");
         let name = |key: &str| {
@@ -198,8 +206,8 @@ impl Service {
 
     fn put(&self, asked: &Asked, body: Rope) -> Answered {
         let mut shelf = self.shelf();
-        if let Err(refusal) = admit(asked, &shelf) {
-            return refusal;
+        if let Err((status, code)) = admit(asked, &shelf) {
+            return failed(status, code);
         }
         let Some(source) = asked.header("x-amz-copy-source") else {
             let tag = shelf.place(&asked.object(), body, asked.kept());
@@ -210,7 +218,7 @@ impl Service {
                 let tag = shelf.place(&asked.object(), content, asked.kept());
                 xml(&copy_result("CopyObjectResult", &tag))
             }
-            Err(refusal) => refusal,
+            Err((status, code)) => failed(status, code),
         }
     }
 
@@ -222,7 +230,7 @@ impl Service {
         let source = asked.header("x-amz-copy-source");
         let content = match source.map_or(Ok(body), |source| copied(asked, source, &shelf)) {
             Ok(content) => content,
-            Err(refusal) => return refusal,
+            Err((status, code)) => return failed(status, code),
         };
         let tag = shelf.unique();
         let Some(upload) = shelf.uploads.get_mut(upload) else { return failed(404, "NoSuchUpload") };
@@ -248,9 +256,9 @@ impl Service {
     fn complete(&self, asked: &Asked, id: &str, body: &Rope) -> Answered {
         let mut shelf = self.shelf();
         let Some(mut upload) = shelf.uploads.remove(id) else { return failed(404, "NoSuchUpload") };
-        if let Err(refusal) = admit(asked, &shelf) {
+        if let Err((status, code)) = admit(asked, &shelf) {
             shelf.uploads.insert(id.to_owned(), upload);
-            return refusal;
+            return failed(status, code);
         }
         let text = body.text();
         let numbers = text.split("<PartNumber>").skip(1).filter_map(|rest| rest.split('<').next()?.trim().parse().ok());
@@ -271,23 +279,23 @@ impl Service {
 }
 
 /// Says whether a write's conditions hold.
-fn admit(asked: &Asked, shelf: &Shelf) -> Result<(), Answered> {
+fn admit(asked: &Asked, shelf: &Shelf) -> Result<(), Refusal> {
     let stored = shelf.objects.get(&asked.object());
     if asked.header("if-none-match") == Some("*") && stored.is_some() {
-        return Err(failed(412, "PreconditionFailed"));
+        return Err((412, "PreconditionFailed"));
     }
     match (asked.header("if-match"), stored) {
-        (Some(_), None) => Err(failed(404, "NoSuchKey")),
-        (Some(tag), Some(stored)) if tag.trim_matches('"') != stored.tag => Err(failed(412, "PreconditionFailed")),
+        (Some(_), None) => Err((404, "NoSuchKey")),
+        (Some(tag), Some(stored)) if tag.trim_matches('"') != stored.tag => Err((412, "PreconditionFailed")),
         _ => Ok(()),
     }
 }
 
-fn copied(asked: &Asked, source: &str, shelf: &Shelf) -> Result<Rope, Answered> {
+fn copied(asked: &Asked, source: &str, shelf: &Shelf) -> Result<Rope, Refusal> {
     let source = percent_decode_str(source).decode_utf8_lossy();
-    let Some(stored) = shelf.objects.get(source.trim_start_matches('/')) else { return Err(failed(404, "NoSuchKey")) };
+    let Some(stored) = shelf.objects.get(source.trim_start_matches('/')) else { return Err((404, "NoSuchKey")) };
     if asked.header("x-amz-copy-source-if-match").is_some_and(|tag| tag.trim_matches('"') != stored.tag) {
-        return Err(failed(412, "PreconditionFailed"));
+        return Err((412, "PreconditionFailed"));
     }
     let range = asked.header("x-amz-copy-source-range").and_then(|text| range(text, stored.content.size));
     Ok(range.map_or_else(|| stored.content.clone(), |range| stored.content.slice(range)))

@@ -90,7 +90,9 @@ async fn listen(listener: TcpListener, service: Arc<Service>, tally: Arc<Tally>)
         let http = http1::Builder::new();
         match tally.round_trip() {
             Duration::ZERO => drop(tokio::spawn(http.serve_connection(TokioIo::new(stream), answer))),
-            round_trip => drop(tokio::spawn(http.serve_connection(TokioIo::new(Line::new(stream, round_trip)), answer))),
+            round_trip => {
+                drop(tokio::spawn(http.serve_connection(TokioIo::new(Line::new(stream, round_trip)), answer)));
+            }
         }
     }
 }

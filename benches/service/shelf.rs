@@ -92,7 +92,8 @@ impl Shelf {
     /// Puts so many addresses, each with a metafile and an artifact.
     pub fn seed(&mut self, beginning: &str, count: u64) {
         for number in 0..count {
-            let commit = format!("{:040x}", u128::from(number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
+            let commit =
+                format!("{:040x}", u128::from(number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
             let metafile = format!(
                 "{{\n  \"commit\": \"{commit}\",\n  \"parent_commit\": null,\n  \"artifacts\": {{\n    \"app.zip\": \"{commit}\"\n  }}\n}}\n"
             );
