@@ -697,11 +697,9 @@ fn no_order_of_those_who_copy_loses_anything_or_records_what_is_not_so() {
             let start = Start { stubbed, copies: Some(copies), ..Start::default() };
             let one = [publishing("a.zip"), publishing("b.zip"), stubber()];
             let same = [publishing("a.zip"), publishing("a.zip"), resolver()];
-            for actors in [one, same] {
-                let findings = explore::<InMemory>(&actors, start);
-                assert_eq!(findings.faults, Vec::<String>::new());
-                assert!(findings.orders > 2, "{findings:?}");
-            }
+            let findings = explore::<InMemory>(if stubbed { &same } else { &one }, start);
+            assert_eq!(findings.faults, Vec::<String>::new());
+            assert!(findings.orders > 2, "{findings:?}");
             let findings = explore::<OnS3>(&[publishing("a.zip"), publishing("b.zip")], start);
             assert_eq!(findings.faults, Vec::<String>::new());
         }

@@ -154,8 +154,12 @@ fn what_is_published_on_moto_is_what_boto3_reads_there() {
         let (object, sha256) = (team.object(&team.key(&commit, name)), Digest::of(bytes).to_string());
         assert_eq!(object["Body"], json!({"size": bytes.len(), "sha256": sha256}), "{name}");
         assert_eq!(object["CacheControl"], "max-age=31536000, immutable", "{name}");
-        let metadata =
-            if *name == "tool" { json!({"sha256": sha256, "mode": "755"}) } else { json!({"sha256": sha256}) };
+        let metadata = match *name {
+            "tool" => json!({"sha256": sha256, "mode": "755"}),
+            // What goes up in parts is hashed on the way: its digest is known when it is too late to say it beside the bytes.
+            "large.bin" => json!({}),
+            _ => json!({"sha256": sha256}),
+        };
         assert_eq!(object["Metadata"], metadata, "{name}");
     }
     let shown = team.done(&["show"]).stdout;
