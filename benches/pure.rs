@@ -85,7 +85,7 @@ fn digests(criterion: &mut Criterion) {
 
 criterion_group! {
     name = pure;
-    config = Criterion::default().warm_up_time(std::time::Duration::from_secs(1)).measurement_time(std::time::Duration::from_secs(3)).sample_size(20);
+    config = Criterion::default().warm_up_time(std::time::Duration::from_secs(1)).measurement_time(std::time::Duration::from_secs(3)).sample_size(10);
     targets = metafiles, rule, names, digests
 }
 criterion_main!(pure);
