@@ -1,10 +1,12 @@
 //! Many resolvers at once in one process, on one store: `crowd ENDPOINT RESOLVERS DISTANCE`.
 //!
-//! Each resolves a commit of its own and writes its metafile; the artifact stands so many ancestors away. It prints one JSON object.
+//! Each resolves a commit of its own and writes its metafile; the artifact stands so many ancestors away. It prints one JSON object, and
+//! fails where one of them does.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -60,7 +62,7 @@ fn peak() -> u64 {
 }
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let mut next = || arguments.next().expect("usage: crowd ENDPOINT RESOLVERS DISTANCE");
     let (endpoint, resolvers, distance) = (next(), next().parse().unwrap(), next().parse().unwrap());
@@ -110,6 +112,7 @@ async fn main() {
         json!({"resolvers": resolvers, "right": right, "wrong": wrong, "errors": errors, "seconds": seconds,
                "open_files": files, "peak_mib": peak() / 1024})
     );
+    if right == resolvers { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Returns an error and what caused it, in one line.
