@@ -3,6 +3,7 @@
 mod abandoned;
 mod begun;
 mod copy;
+mod drain;
 mod program;
 mod scratch;
 mod settling;
@@ -19,6 +20,7 @@ use crate::store::{self, Progress};
 
 pub use abandoned::BEGIN as DRAFT;
 pub use copy::copy;
+pub use drain::{DrainError, drain, drain_into};
 pub use program::{
     Standing, is_program, is_same, is_taken, path_of, place_program, remove, rename, set_aside, standing,
 };
@@ -315,68 +317,6 @@ pub fn read_whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(_) => Err(io::Error::other("it is not a regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// Says at which end bytes did not move on.
-#[derive(Debug, thiserror::Error)]
-pub enum DrainError {
-    /// Where they come from.
-    #[error(transparent)]
-    Read(io::Error),
-    /// Where they go to.
-    #[error(transparent)]
-    Write(io::Error),
-}
-
-impl DrainError {
-    /// Returns what the system said, where it does not matter at which end.
-    #[must_use]
-    pub fn into_io(self) -> io::Error {
-        match self {
-            Self::Read(error) | Self::Write(error) => error,
-        }
-    }
-}
-
-/// Moves up to `most` bytes of a file to where they are wanted, and hashes them on the way.
-///
-/// # Errors
-/// [`DrainError`].
-pub fn drain(
-    from: &mut File,
-    most: u64,
-    to: &mut dyn Write,
-    progress: &dyn Fn(u64),
-) -> Result<(u64, Digest), DrainError> {
-    let mut hasher = Hasher::default();
-    let size = drain_into(from, most, to, &mut hasher, progress)?;
-    Ok((size, hasher.finish()))
-}
-
-/// Moves up to `most` bytes of a file to where they are wanted, past a hasher, and returns how many those were.
-///
-/// # Errors
-/// [`DrainError`].
-pub fn drain_into(
-    from: &mut File,
-    most: u64,
-    to: &mut dyn Write,
-    hasher: &mut Hasher,
-    progress: &dyn Fn(u64),
-) -> Result<u64, DrainError> {
-    let mut from = from.take(most);
-    let mut piece = vec![0; PIECE];
-    let mut size = 0;
-    loop {
-        let bytes = read_some(&mut from, &mut piece).map_err(DrainError::Read)?;
-        if bytes.is_empty() {
-            return Ok(size);
-        }
-        hasher.update(bytes);
-        to.write_all(bytes).map_err(DrainError::Write)?;
-        size += length(bytes);
-        progress(length(bytes));
     }
 }
 

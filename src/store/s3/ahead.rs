@@ -13,10 +13,10 @@ use crate::parts::Parts;
 use crate::store::StoreError;
 
 /// How many bytes a part has. In the same memory more small parts are faster than few large ones: each waits for its first byte.
-const PART: u64 = 4 << 20;
+const PART: u64 = 5 << 20;
 
 /// How many parts of one object are fetched at once, at most.
-const PARTS: u64 = 6;
+const PARTS: u64 = 5;
 
 /// From how many parts on an object is read in parts whose whole was asked for: to go back on that costs a connection.
 const WORTH: u64 = 4;
