@@ -254,8 +254,10 @@ fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
     let result = runtime.block_on(async {
         outlive_limits();
         let result = tokio::select! {
-            result = dispatch(session, command) => result,
+            // Signals are heeded before anything is done.
+            biased;
             ended = ended(), if heeds_signals => Err(ended.into()),
+            result = dispatch(session, command) => result,
         };
         drop(tokio::time::timeout(LAST_MOMENTS, session.close()).await);
         // What is left of an upload when the time is up, the bucket's lifecycle rule ends.
