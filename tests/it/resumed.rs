@@ -308,7 +308,7 @@ async fn ended_by(signal: Signal) {
     let bytes = noise(WORTH + 3_000_000);
     team.sandbox.write("out/app.zip", &bytes);
     team.done(&["publish", "../out/app.zip"]);
-    let at = WORTH + fastrand::usize(0..2_000_000);
+    let at = WORTH + fastrand::usize(0..900_000);
     team.fake.fault(Fault { about: vec!["GET", "app.zip"], times: 1, act: Act::StandStill(at) });
     let mut command = team.command(&["fetch", "-o", "../in"]);
     command.env("METALOGIC_PARTS", "1").stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
