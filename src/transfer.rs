@@ -1,6 +1,5 @@
 //! Objects on the move into local files, never whole in memory.
 
-use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -97,13 +96,20 @@ impl<W: Write + Send + 'static> Intake<W> {
 pub async fn receive<W: Write + Send + 'static>(
     place: String,
     body: Body,
-    intake: Intake<W>,
+    mut intake: Intake<W>,
     progress: Progress,
 ) -> Result<Intake<W>, ReceiveError> {
-    receive_by(place, body, intake, progress, |from, most, to, hasher, progress| {
-        files::drain_into(from, most, to, hasher, progress)
-    })
-    .await
+    match body {
+        Body::File(mut file, bytes) => {
+            let move_all = move || {
+                let Intake { to, hasher, size } = &mut intake;
+                *size += files::drain_into(&mut file, bytes, to, hasher, &*progress)?;
+                Ok(intake)
+            };
+            blocking(move_all).await.map_err(|error| failed(place, error))
+        }
+        Body::Stream(pieces) => pour(pieces, intake, progress).await,
+    }
 }
 
 /// Moves an object's bytes into a local file, inside the system where that can do it.
@@ -113,25 +119,14 @@ pub async fn receive<W: Write + Send + 'static>(
 pub async fn receive_file(
     place: String,
     body: Body,
-    intake: Intake<Settling>,
+    mut intake: Intake<Settling>,
     progress: Progress,
 ) -> Result<Intake<Settling>, ReceiveError> {
-    receive_by(place, body, intake, progress, files::copy).await
-}
-
-/// Moves an object's bytes: those that lie in a local file as told, the others as they come.
-async fn receive_by<W: Write + Send + 'static>(
-    place: String,
-    body: Body,
-    mut intake: Intake<W>,
-    progress: Progress,
-    by: impl FnOnce(&mut File, u64, &mut W, &mut Hasher, &dyn Fn(u64)) -> Result<u64, DrainError> + Send + 'static,
-) -> Result<Intake<W>, ReceiveError> {
     match body {
         Body::File(mut file, bytes) => {
             let move_all = move || {
                 let Intake { to, hasher, size } = &mut intake;
-                *size += by(&mut file, bytes, to, hasher, &*progress)?;
+                *size += files::copy(&mut file, bytes, to, hasher, &*progress)?;
                 Ok(intake)
             };
             blocking(move_all).await.map_err(|error| failed(place, error))
