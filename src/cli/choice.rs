@@ -1,0 +1,133 @@
+//! What fetch, lock and url take: what a commit's metafile names, as far as policies admit it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Commit;
+use crate::artifact::Name;
+use crate::catalog::Catalog;
+use crate::cli::session::{Ports, Session, all_of};
+use crate::config::ConfigError;
+use crate::metafile::Metafile;
+use crate::policy::Policy;
+use crate::show;
+use crate::state::{Refused, State, Verdict};
+use crate::status::judge_all;
+
+/// Says what somebody wants of a commit.
+pub(crate) struct Wish<'a> {
+    pub(crate) commit: Commit,
+    /// The artifacts; all that the metafile names where there are none.
+    pub(crate) names: &'a [Name],
+    /// What is asked of each, whatever the registry asks.
+    pub(crate) policy: Option<Policy>,
+    /// Whether what is stored does not count.
+    pub(crate) fresh: bool,
+}
+
+/// Says how each artifact stands, and what is asked of it.
+pub(crate) type Verdicts = BTreeMap<Name, (Verdict, Policy)>;
+
+/// Holds what was chosen.
+pub(crate) struct Choice {
+    pub(crate) url: String,
+    pub(crate) metafile: Metafile,
+    pub(crate) verdicts: Verdicts,
+}
+
+impl Session {
+    /// Chooses by the stored metafile. Where none is stored, or where it does not give what is asked for, the commit is resolved anew: a later
+    /// build may have published it.
+    pub(crate) async fn choose(&self, ports: &Ports, wish: &Wish<'_>) -> anyhow::Result<Choice> {
+        let commit = wish.commit;
+        let catalog = async {
+            // That there is none is no news to whoever takes what is nearest.
+            match self.catalog(ports, commit).await {
+                Ok(catalog) => Ok(Some(catalog)),
+                Err(ConfigError::NoRegistry { .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        let stored = async { if wish.fresh { Ok(None) } else { show::show(&*ports.store, commit).await } };
+        let (catalog, stored) = futures::future::join(catalog, stored).await;
+        let stored = stored?;
+        let catalog = match catalog {
+            Ok(catalog) => catalog,
+            // Who takes what is nearest needs no registry, where a metafile is stored.
+            Err(error) if stored.is_some() && wish.policy.is_none_or(|policy| policy == Policy::Nearest) => {
+                self.report.warning(&format!("what policies the registry asks for is not known: {error}"));
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // How a second look goes is no news.
+        let world = if stored.is_some() { self.hushed(ports) } else { self.world(ports) };
+        if let Some(shown) = stored {
+            let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &shown.metafile, wish)?;
+            if refused.is_empty() {
+                return Ok(self.chosen(shown.url, shown.metafile, verdicts));
+            }
+            if catalog.is_none() {
+                return Err(all_of(refused));
+            }
+            self.report.detail("the stored metafile does not give what is asked for: looking again");
+        } else if !wish.fresh {
+            self.report.note("no metafile is stored there: what resolving gives now is taken");
+        }
+        let answer = self.compute_in(world, ports, commit).await?;
+        let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &answer.metafile, wish)?;
+        if refused.is_empty() { Ok(self.chosen(answer.url, answer.metafile, verdicts)) } else { Err(all_of(refused)) }
+    }
+
+    fn chosen(&self, url: String, metafile: Metafile, verdicts: Verdicts) -> Choice {
+        for (name, (verdict, _)) in &verdicts {
+            self.warn_of_fall_back(metafile.commit, name, verdict);
+        }
+        Choice { url, metafile, verdicts }
+    }
+
+    /// Warns where what is taken is known not to be what would be built at the commit.
+    fn warn_of_fall_back(&self, commit: Commit, name: &Name, verdict: &Verdict) {
+        let is_doubtful = match verdict.state {
+            State::Stale | State::Pending | State::Failed => true,
+            State::Built | State::Proven | State::Assumed(_) | State::Missing => false,
+        };
+        if let Some(from) = verdict.from.filter(|_| is_doubtful) {
+            let (state, meaning) = (verdict.state, verdict.state.meaning());
+            self.report.warning(&format!("{name} is {state} at {commit}: {meaning}. The one of {from} is taken"));
+        }
+    }
+
+    /// Judges what is wanted, and what the registry asks something of.
+    fn judge(
+        &self,
+        ports: &Ports,
+        catalog: Option<&Catalog>,
+        metafile: &Metafile,
+        wish: &Wish<'_>,
+    ) -> anyhow::Result<(Verdicts, Vec<Refused>)> {
+        let asked = |name: &Name| catalog.and_then(|catalog| catalog.policy(name));
+        let policy = |name: &Name| wish.policy.or_else(|| asked(name)).unwrap_or_default();
+        let names: BTreeSet<Name> = if wish.names.is_empty() {
+            let ours = catalog.map(|catalog| catalog.counted(&catalog.vocabulary().wanted)).unwrap_or_default();
+            let demanded = ours.into_iter().filter(|name| policy(name) != Policy::Nearest);
+            metafile.artifacts.keys().cloned().chain(demanded).collect()
+        } else {
+            wish.names.iter().cloned().collect()
+        };
+        let verdicts = judge_all(self.world(ports).ancestry, catalog, metafile, names)?;
+        let refused = refusals(wish.commit, &verdicts, |name| Some(policy(name)));
+        let verdicts = verdicts.into_iter().map(|(name, verdict)| (name.clone(), (verdict, policy(&name)))).collect();
+        Ok((verdicts, refused))
+    }
+}
+
+/// Says which artifacts are not what is asked of them. One that is nowhere, of which nothing is asked, is for the caller to miss.
+pub(crate) fn refusals(
+    commit: Commit,
+    verdicts: &BTreeMap<Name, Verdict>,
+    policy: impl Fn(&Name) -> Option<Policy>,
+) -> Vec<Refused> {
+    let demanded = verdicts.iter().map(|(name, verdict)| (name, verdict, policy(name).unwrap_or_default()));
+    let demanded = demanded.filter(|(_, _, policy)| *policy != Policy::Nearest);
+    demanded.filter_map(|(name, verdict, policy)| Some(*verdict.expect(policy, name, commit).err()?)).collect()
+}

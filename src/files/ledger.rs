@@ -1,0 +1,77 @@
+//! A file of lines that is only ever added to, by one process at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use crate::store::is_same;
+
+/// Holds a ledger, which is this process's until it is dropped.
+#[derive(Debug)]
+pub struct Ledger {
+    file: File,
+    lines: Vec<String>,
+}
+
+impl Ledger {
+    /// Opens the ledger at a path, which is made where there is none; none where another process has it. A line at its end that was cut short
+    /// counts for nothing, and goes.
+    ///
+    /// # Errors
+    /// The system's, and what is no text.
+    pub fn open(path: &Path) -> io::Result<Option<Self>> {
+        loop {
+            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                // Who works on such a disk sees to it that there is one.
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Whoever had it may have removed it.
+            let opened = file.metadata()?;
+            if !std::fs::metadata(path).is_ok_and(|now| is_same(&opened, &now)) {
+                continue;
+            }
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            let whole = text.rfind('\n').map_or(0, |end| end + 1);
+            if whole < text.len() {
+                file.set_len(whole as u64)?;
+                text.truncate(whole);
+            }
+            return Ok(Some(Self { file, lines: text.lines().map(str::to_owned).collect() }));
+        }
+    }
+
+    /// Returns its lines.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// Adds a line, which is on disk when this returns.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn add(&mut self, line: &str) -> io::Result<()> {
+        self.file.write_all(format!("{line}\n").as_bytes())?;
+        match self.file.sync_data() {
+            Err(error) if super::cannot_sync(&error) => {}
+            synced => synced?,
+        }
+        self.lines.push(line.to_owned());
+        Ok(())
+    }
+
+    /// Forgets all lines.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.lines.clear();
+        Ok(())
+    }
+}

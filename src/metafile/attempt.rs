@@ -1,0 +1,97 @@
+//! What is known of builds that have not come to an artifact.
+
+use std::collections::BTreeMap;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+
+use crate::artifact::Name;
+use crate::moment::Moment;
+
+/// Holds what is known of the latest attempt to build one artifact at one commit.
+///
+/// An attempt is said of that commit alone, and counts for nothing once the artifact stands there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// How far it came.
+    pub state: Progress,
+    /// The URL of the CI run that makes it.
+    pub run: Option<String>,
+    /// When that was recorded.
+    pub at: Option<Moment>,
+    /// Why it failed, in the words of whoever recorded it.
+    pub reason: Option<String>,
+    /// Keys that this version does not know, in the file's order.
+    pub unknown: Map<String, Value>,
+}
+
+/// Says how far an attempt to build an artifact came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It began.
+    Pending,
+    /// It failed.
+    Failed,
+    /// What a newer version of the program says of it.
+    Other(String),
+}
+
+impl Progress {
+    /// Returns the word for it in a metafile.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// Reads what a metafile says of attempts; none where it is of another shape, and thus not ours.
+pub(super) fn read(value: &Value) -> Option<BTreeMap<Name, Attempt>> {
+    let attempts = value.as_object()?;
+    attempts.iter().map(|(name, attempt)| Some((name.parse().ok()?, Attempt::read(attempt)?))).collect()
+}
+
+impl Attempt {
+    fn read(value: &Value) -> Option<Self> {
+        let mut fields = value.as_object()?.clone();
+        let state = match fields.shift_remove("state")?.as_str()? {
+            "pending" => Progress::Pending,
+            "failed" => Progress::Failed,
+            other => Progress::Other(other.to_owned()),
+        };
+        let run = text(&mut fields, "run");
+        let at = text(&mut fields, "at");
+        let reason = text(&mut fields, "reason");
+        Some(Self { state, run, at, reason, unknown: fields })
+    }
+}
+
+/// Takes a key that has a value of its type. Any other value stays as it is: this version does not know what it says.
+pub(super) fn text<T: std::str::FromStr>(fields: &mut Map<String, Value>, key: &str) -> Option<T> {
+    let value = fields.get(key)?.as_str()?.parse().ok()?;
+    fields.shift_remove(key);
+    Some(value)
+}
+
+impl Serialize for Attempt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("state", self.state.as_str())?;
+        if let Some(run) = &self.run {
+            map.serialize_entry("run", run)?;
+        }
+        if let Some(at) = self.at {
+            map.serialize_entry("at", &at.to_string())?;
+        }
+        if let Some(reason) = &self.reason {
+            map.serialize_entry("reason", reason)?;
+        }
+        for (key, value) in &self.unknown {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,157 @@
+//! Waiting until artifacts are what is asked for, or it is known that they will not be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures::future::join;
+use tokio::time::Instant;
+
+use crate::address::Commit;
+use crate::artifact::Name;
+use crate::catalog::Catalog;
+use crate::metafile::{self, Metafile};
+use crate::policy::Policy;
+use crate::resolve::ResolveError;
+use crate::state::{Refused, State, Verdict};
+use crate::status::{self, StatusError, judge_all};
+use crate::store::{Changed, Key, StoreError, Tag};
+use crate::world::World;
+
+/// The shortest and the longest pause between two looks, before the jitter: a build takes minutes, and whoever waits for one may be many.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// Says what is waited for.
+pub struct Wait<'a> {
+    /// The commit.
+    pub commit: Commit,
+    /// The artifacts.
+    pub names: &'a BTreeSet<Name>,
+    /// What is asked of each of them.
+    pub policy: Policy,
+    /// The registry, where there is one.
+    pub catalog: Option<&'a Catalog>,
+    /// For how long.
+    pub patience: Duration,
+}
+
+/// Says why waiting ended in vain.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError {
+    /// The builds of artifacts failed.
+    #[error("{}", told(.0))]
+    Failed(Vec<Refused>),
+    /// The time is up.
+    #[error("after {} s: {}", waited.as_secs(), told(refused))]
+    TimeIsUp {
+        /// How long was waited.
+        waited: Duration,
+        /// What is not there yet.
+        refused: Vec<Refused>,
+    },
+    /// How the artifacts stand cannot be told.
+    #[error(transparent)]
+    Status(#[from] StatusError),
+}
+
+fn told(refused: &[Refused]) -> String {
+    refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Waits, and returns how the artifacts stand when they are what is asked for. Whoever wants to know meanwhile is told of each look.
+///
+/// # Errors
+/// [`WaitError`]: at once where a build failed; when the time is up, after one last look.
+pub async fn wait(
+    world: World<'_>,
+    wait: &Wait<'_>,
+    mut tell: impl FnMut(&BTreeMap<Name, Verdict>),
+) -> Result<BTreeMap<Name, Verdict>, WaitError> {
+    let began = Instant::now();
+    let (shortest, longest) = PAUSES;
+    let pauses = ExponentialBuilder::new().with_min_delay(shortest).with_max_delay(longest).with_factor(1.5);
+    let mut pauses = pauses.with_jitter().without_max_times().build();
+    let mut watch = Watch { world, wait, read: None };
+    loop {
+        // What is seen after the time is up was the last look.
+        let left = wait.patience.saturating_sub(began.elapsed());
+        let verdicts = watch.look().await?;
+        tell(&verdicts);
+        let expect = |(name, verdict): (&Name, &Verdict)| Some(*verdict.expect(wait.policy, name, wait.commit).err()?);
+        let refused: Vec<Refused> = verdicts.iter().filter_map(expect).collect();
+        if refused.is_empty() {
+            return Ok(verdicts);
+        }
+        let (failed, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(|one| one.state == State::Failed);
+        if !failed.is_empty() {
+            return Err(WaitError::Failed(failed));
+        }
+        if left.is_zero() {
+            return Err(WaitError::TimeIsUp { waited: began.elapsed(), refused });
+        }
+        tokio::time::sleep(pauses.next().unwrap_or(longest).min(left)).await;
+    }
+}
+
+/// Looks again and again at one commit.
+struct Watch<'a> {
+    world: World<'a>,
+    wait: &'a Wait<'a>,
+    /// The metafile as it was read last.
+    read: Option<(Tag, Metafile)>,
+}
+
+impl Watch<'_> {
+    /// Tells how the artifacts stand now.
+    async fn look(&mut self) -> Result<BTreeMap<Name, Verdict>, StatusError> {
+        match self.wait.policy {
+            Policy::Exact => self.look_here().await,
+            Policy::Fresh | Policy::Nearest => self.look_around().await,
+        }
+    }
+
+    /// Looks at the commit's own address: what was put there counts before its metafile says so.
+    async fn look_here(&mut self) -> Result<BTreeMap<Name, Verdict>, StatusError> {
+        let Wait { commit, names, .. } = *self.wait;
+        let world = self.world;
+        let (listing, read) = join(world.store.list(commit), self.read_metafile()).await;
+        let listing = listing.map_err(ResolveError::from)?;
+        read.map_err(ResolveError::from)?;
+        let mut metafile = self.read.as_ref().map_or_else(|| Metafile::empty(commit, None), |(_, read)| read.clone());
+        for name in names.iter().filter(|name| listing.artifacts.contains_key(*name)) {
+            if metafile.artifacts.insert(name.clone(), commit) != Some(commit) {
+                metafile.details.remove(name);
+            }
+        }
+        Ok(judge_all(world.ancestry, self.wait.catalog, &metafile, names.iter().cloned())?)
+    }
+
+    /// Looks at ancestors too: one of them may be built meanwhile.
+    async fn look_around(&self) -> Result<BTreeMap<Name, Verdict>, StatusError> {
+        let Wait { commit, names, catalog, .. } = *self.wait;
+        match status::status(self.world, catalog, commit).await {
+            Ok(status) => Ok(judge_all(self.world.ancestry, catalog, &status.metafile, names.iter().cloned())?),
+            // The hook, or the build, is still to come.
+            Err(StatusError::Nothing(_)) => {
+                Ok(judge_all(self.world.ancestry, catalog, &Metafile::empty(commit, None), names.iter().cloned())?)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the metafile, unless it is the version that is known. One that is malformed says nothing.
+    async fn read_metafile(&mut self) -> Result<(), StoreError> {
+        let (store, commit) = (self.world.store, self.wait.commit);
+        let key = Key::Metafile(commit);
+        let read = match &self.read {
+            Some((tag, _)) => match store.get_changed(&key, metafile::LARGEST, tag).await? {
+                Changed::Unchanged => return Ok(()),
+                Changed::Gone => None,
+                Changed::Here(bytes, tag) => Some((bytes, tag)),
+            },
+            None => store.get(&key, metafile::LARGEST).await?,
+        };
+        self.read = read.and_then(|(bytes, tag)| Some((tag, Metafile::parse(&bytes, commit).ok()?)));
+        Ok(())
+    }
+}

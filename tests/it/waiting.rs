@@ -1,0 +1,167 @@
+//! Waiting: how often one looks, when it ends, and that nothing is read again that has not changed. The clock is the test's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use metalogic::address::Commit;
+use metalogic::ancestry::ToldHistory;
+use metalogic::artifact::Name;
+use metalogic::attempt::{self, News};
+use metalogic::event::{Observer, Silent};
+use metalogic::metafile::Progress;
+use metalogic::moment::Stamp;
+use metalogic::policy::Policy;
+use metalogic::state::State;
+use metalogic::store::Key;
+use metalogic::store::memory::MemoryStore;
+use metalogic::waiting::{self, Wait, WaitError};
+use metalogic::world::{Limits, World};
+use tokio::time::Instant;
+
+use crate::decorated::{Decorated, Fate, Watcher};
+use crate::flows::one_stub;
+
+/// Writes down each operation, without its key.
+#[derive(Clone, Default)]
+struct Clerk(Arc<Mutex<BTreeMap<String, usize>>>);
+
+#[async_trait]
+impl Watcher for Clerk {
+    async fn before(&self, operation: &str) -> Fate {
+        let verb = operation.split(' ').next().unwrap().to_owned();
+        *self.0.lock().unwrap().entry(verb).or_default() += 1;
+        Fate::Go
+    }
+
+    fn after(&self, _: &str, _: &dyn Debug) {}
+}
+
+impl Clerk {
+    fn count(&self, verb: &str) -> usize {
+        self.0.lock().unwrap().get(verb).copied().unwrap_or_default()
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(1200);
+
+fn commit(digit: char) -> Commit {
+    digit.to_string().repeat(40).parse().unwrap()
+}
+
+fn name() -> Name {
+    "a.zip".parse().unwrap()
+}
+
+fn history() -> ToldHistory {
+    let parents = [(commit('a'), Some(commit('b'))), (commit('b'), None)];
+    ToldHistory { parents: parents.into_iter().collect(), ..ToldHistory::default() }
+}
+
+/// Waits while something else goes on, and returns the outcome, how long it took, and what was asked of the store.
+async fn waited(
+    store: &MemoryStore,
+    policy: Policy,
+    meanwhile: impl Future<Output = ()>,
+) -> (Result<BTreeMap<Name, State>, WaitError>, Duration, Clerk) {
+    let (clerk, history, names) = (Clerk::default(), history(), BTreeSet::from([name()]));
+    let watched = Decorated::new(store.clone(), clerk.clone());
+    let observer: Arc<dyn Observer> = Arc::new(Silent);
+    let world = World { store: &watched, ancestry: &history, observer: &observer, limits: Limits::default() };
+    let wait = Wait { commit: commit('a'), names: &names, policy, catalog: None, patience: PATIENCE };
+    let began = Instant::now();
+    let waiting = async { (waiting::wait(world, &wait, |_| ()).await, began.elapsed()) };
+    let ((ended, took), ()) = futures::future::join(waiting, meanwhile).await;
+    let states = |verdicts: BTreeMap<Name, _>| -> BTreeMap<Name, State> {
+        verdicts.into_iter().map(|(name, verdict): (Name, metalogic::state::Verdict)| (name, verdict.state)).collect()
+    };
+    (ended.map(states), took, clerk)
+}
+
+async fn record(store: MemoryStore, state: Progress, after: Duration) {
+    tokio::time::sleep(after).await;
+    let (observer, history): (Arc<dyn Observer>, _) = (Arc::new(Silent), history());
+    let world = World { store: &store, ancestry: &history, observer: &observer, limits: Limits::default() };
+    let names = BTreeSet::from([name()]);
+    let news = News { commit: commit('a'), names, state, stamp: Stamp::default(), reason: None };
+    attempt::record(world, &news, false).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_is_up_when_it_is_up_after_one_last_look_and_few_before() {
+    let store = MemoryStore::default();
+    let (ended, took, clerk) = waited(&store, Policy::Exact, std::future::ready(())).await;
+    let Err(WaitError::TimeIsUp { refused, .. }) = ended else { panic!("{ended:?}") };
+    assert_eq!(refused[0].state, State::Missing);
+    assert_eq!(took.as_secs(), PATIENCE.as_secs(), "neither before nor after");
+    let looks = clerk.count("list");
+    assert!((40..=120).contains(&looks), "{looks} looks in twenty minutes");
+    // What comes with the last look counts.
+    let late = {
+        let store = store.clone();
+        async move {
+            tokio::time::sleep(PATIENCE - Duration::from_millis(1)).await;
+            store.plant(&Key::Artifact(commit('a'), name()).to_string(), "x");
+        }
+    };
+    let (ended, ..) = waited(&store, Policy::Exact, late).await;
+    assert_eq!(ended.unwrap(), BTreeMap::from([(name(), State::Built)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_metafile_that_has_not_changed_is_not_read_again() {
+    let store = MemoryStore::default();
+    record(store.clone(), Progress::Pending, Duration::ZERO).await;
+    let (ended, _, clerk) = waited(&store, Policy::Exact, std::future::ready(())).await;
+    let Err(WaitError::TimeIsUp { refused, .. }) = ended else { panic!("{ended:?}") };
+    assert_eq!(refused[0].state, State::Pending);
+    assert_eq!(clerk.count("get"), 1, "all others ask whether it has changed");
+    assert_eq!(clerk.count("get-changed"), clerk.count("list") - 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_soon_after_it_is_built_or_its_build_failed() {
+    let minutes = Duration::from_secs(300);
+    let store = MemoryStore::default();
+    record(store.clone(), Progress::Pending, Duration::ZERO).await;
+    let (ended, took, _) = waited(&store, Policy::Exact, record(store.clone(), Progress::Failed, minutes)).await;
+    assert!(matches!(ended, Err(WaitError::Failed(_))), "{ended:?}");
+    assert!(took >= minutes && took < minutes + Duration::from_secs(31), "{took:?}");
+
+    let store = MemoryStore::default();
+    let put = {
+        let store = store.clone();
+        async move {
+            tokio::time::sleep(minutes).await;
+            // By another program, that writes no metafile.
+            store.plant(&Key::Artifact(commit('a'), name()).to_string(), "x");
+        }
+    };
+    let (ended, took, _) = waited(&store, Policy::Exact, put).await;
+    assert_eq!(ended.unwrap(), BTreeMap::from([(name(), State::Built)]));
+    assert!(took < minutes + Duration::from_secs(31), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_the_nearest_waits_until_an_ancestor_has_it_in_the_commits_metafile() {
+    let store = MemoryStore::default();
+    let minutes = Duration::from_secs(300);
+    let put = {
+        let store = store.clone();
+        async move {
+            tokio::time::sleep(minutes).await;
+            store.plant(&Key::Artifact(commit('b'), name()).to_string(), "x");
+            let mut metafile = metalogic::metafile::Metafile::empty(commit('b'), None);
+            metafile.artifacts.insert(name(), commit('b'));
+            store.plant(&Key::Metafile(commit('b')).to_string(), metafile.to_bytes().unwrap());
+            let (observer, history): (Arc<dyn Observer>, _) = (Arc::new(Silent), history());
+            let world = World { store: &store, ancestry: &history, observer: &observer, limits: Limits::default() };
+            one_stub(world, commit('a'), false).await.unwrap();
+        }
+    };
+    let (ended, took, _) = waited(&store, Policy::Nearest, put).await;
+    assert!(matches!(ended.unwrap()[&name()], State::Assumed(_)));
+    assert!(took >= minutes && took < minutes + Duration::from_secs(31), "{took:?}");
+}
