@@ -1,0 +1,186 @@
+//! What is noted of a bisection, so that the same command goes on where one ended: nothing that was said of a build is asked again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{BisectError, Question};
+use crate::address::Commit;
+use crate::bisection::Verdict;
+use crate::files::{self, Ledger};
+
+/// The name of the file that has the verdicts.
+const FILE: &str = "verdicts";
+
+/// The name of the directory that has the builds.
+const BUILDS: &str = "builds";
+
+/// Keeps the notes of one bisection in a directory, which is this process's for as long.
+#[derive(Debug)]
+pub struct Notes {
+    directory: PathBuf,
+    ledger: Ledger,
+    asked: Asked,
+    verdicts: Vec<(Commit, Verdict)>,
+    runs: bool,
+}
+
+/// Holds what was asked, as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    name: String,
+    good: String,
+    bad: String,
+    store: String,
+}
+
+/// Holds a line of the notes after the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Note {
+    /// What was said of a build.
+    Verdict { commit: String, verdict: Verdict },
+    /// The command was seen to run.
+    Runs { runs: bool },
+}
+
+impl Notes {
+    /// Opens the notes of a bisection of a store's builds in a directory, and goes on with what is noted there. Another question that nobody has
+    /// answered anything of is forgotten.
+    ///
+    /// # Errors
+    /// [`BisectError::UnderWay`], [`BisectError::Busy`], [`BisectError::Malformed`] and [`BisectError::Notes`].
+    pub fn open(directory: &Path, question: &Question, store: String) -> Result<Self, BisectError> {
+        let asked = Asked {
+            name: question.name.to_string(),
+            good: question.good.to_string(),
+            bad: question.bad.to_string(),
+            store,
+        };
+        let mut ledger = take(directory)?;
+        let malformed = || BisectError::Malformed(directory.join(FILE));
+        let (first, rest) = match ledger.lines().split_first() {
+            Some((first, rest)) => (Some(serde_json::from_str(first).map_err(|_| malformed())?), rest),
+            None => (None, [].as_slice()),
+        };
+        let rest: Result<Vec<Note>, _> = rest.iter().map(|line| serde_json::from_str(line)).collect();
+        let (verdicts, runs) = read(&rest.map_err(|_| malformed())?).ok_or_else(malformed)?;
+        if first.as_ref() == Some(&asked) {
+            return Ok(Self { directory: directory.to_owned(), ledger, asked, verdicts, runs });
+        }
+        if let Some(other) = first.filter(|_| !verdicts.is_empty()) {
+            return Err(under_way(other, verdicts.len()).ok_or_else(malformed)?);
+        }
+        ledger.clear().map_err(|source| BisectError::Notes { path: directory.join(FILE), source })?;
+        Ok(Self { directory: directory.to_owned(), ledger, asked, verdicts: Vec::new(), runs: false })
+    }
+
+    /// Forgets what is noted in a directory, if anything is; says whether it was.
+    ///
+    /// # Errors
+    /// [`BisectError::Busy`] and [`BisectError::Notes`].
+    pub fn forget(directory: &Path) -> Result<bool, BisectError> {
+        let is_there = files::read_whole(&directory.join(FILE)).is_ok_and(|found| found.is_some());
+        let _ours = if is_there { Some(take(directory)?) } else { None };
+        remove(directory)?;
+        Ok(is_there)
+    }
+
+    /// Returns where the builds of a commit are put.
+    pub(super) fn builds(&self, commit: Commit) -> PathBuf {
+        self.directory.join(BUILDS).join(commit.to_string())
+    }
+
+    /// Returns what was said of builds, in the order in which it was.
+    #[must_use]
+    pub fn verdicts(&self) -> &[(Commit, Verdict)] {
+        &self.verdicts
+    }
+
+    /// Says whether the command is known to run.
+    pub(super) fn runs(&self) -> bool {
+        self.runs
+    }
+
+    /// Writes down what was asked, unless it is.
+    pub(super) fn begin(&mut self) -> Result<(), BisectError> {
+        if !self.ledger.lines().is_empty() {
+            return Ok(());
+        }
+        let line = serde_json::to_string(&self.asked);
+        self.add(line)
+    }
+
+    /// Writes down what was said of a build: it is on disk when this returns.
+    pub(super) fn note(&mut self, commit: Commit, verdict: Verdict) -> Result<(), BisectError> {
+        self.add(serde_json::to_string(&Note::Verdict { commit: commit.to_string(), verdict }))?;
+        self.verdicts.push((commit, verdict));
+        Ok(())
+    }
+
+    /// Writes down that the command was seen to run.
+    pub(super) fn note_that_it_runs(&mut self) -> Result<(), BisectError> {
+        self.add(serde_json::to_string(&Note::Runs { runs: true }))?;
+        self.runs = true;
+        Ok(())
+    }
+
+    /// Puts a commit's builds away, and nothing else.
+    pub(super) fn put_away(&self, commit: Commit) {
+        // What is left goes with all the rest at the end.
+        drop(files::remove_tree(&self.builds(commit), &self.builds(commit)));
+    }
+
+    /// Puts everything away: the answer was given.
+    ///
+    /// # Errors
+    /// [`BisectError::Notes`].
+    pub fn finish(self) -> Result<(), BisectError> {
+        remove(&self.directory)
+    }
+
+    fn add(&mut self, line: serde_json::Result<String>) -> Result<(), BisectError> {
+        let added = line.map_err(io::Error::from).and_then(|line| self.ledger.add(&line));
+        added.map_err(|source| BisectError::Notes { path: self.directory.join(FILE), source })
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        if self.ledger.lines().is_empty() {
+            drop(remove(&self.directory));
+        }
+    }
+}
+
+/// Takes the ledger, which nobody else may have.
+fn take(directory: &Path) -> Result<Ledger, BisectError> {
+    let path = directory.join(FILE);
+    let opened = files::make_directory(directory).and_then(|()| Ledger::open(&path));
+    let opened = opened.map_err(|source| BisectError::Notes { path: path.clone(), source })?;
+    opened.ok_or_else(|| BisectError::Busy(path))
+}
+
+fn remove(directory: &Path) -> Result<(), BisectError> {
+    let removed = files::remove_tree(directory, directory);
+    removed.map_err(|source| BisectError::Notes { path: directory.to_owned(), source })
+}
+
+/// Reads what was said of builds, and whether the command runs; none where a line names no commit.
+fn read(notes: &[Note]) -> Option<(Vec<(Commit, Verdict)>, bool)> {
+    let (mut verdicts, mut known) = (Vec::new(), false);
+    for note in notes {
+        match note {
+            Note::Verdict { commit, verdict } => verdicts.push((commit.parse().ok()?, *verdict)),
+            Note::Runs { runs } => known |= runs,
+        }
+    }
+    Some((verdicts, known))
+}
+
+fn under_way(other: Asked, verdicts: usize) -> Option<BisectError> {
+    let Asked { name, good, bad, store } = other;
+    let (name, good, bad) = (name.parse().ok()?, good.parse().ok()?, bad.parse().ok()?);
+    Some(BisectError::UnderWay { name, good, bad, store, verdicts })
+}

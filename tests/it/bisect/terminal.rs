@@ -1,0 +1,146 @@
+//! The questions of a bisection without a command, in a real terminal.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use pty_process::blocking::{Pty, open};
+
+use super::History;
+
+const PROMPT: &str = "good, bad, skip or quit? (? explains): ";
+
+/// A person at a terminal.
+struct Person {
+    child: Child,
+    terminal: Pty,
+    _inner: OwnedFd,
+    shown: std::sync::Arc<std::sync::Mutex<String>>,
+    read: usize,
+}
+
+impl Person {
+    fn at(history: &History) -> Self {
+        let (terminal, inner) = open().unwrap();
+        let input = inner.as_fd().try_clone_to_owned().unwrap();
+        let kept = input.try_clone().unwrap();
+        let mut command = history.sandbox.command("repo", &["bisect", "app", "--good", &history.ids[0]]);
+        command.env("METALOGIC_STORE", "../store").env("TERM", "xterm").env("NO_COLOR", "1");
+        let command = pty_process::blocking::Command::from(command);
+        let child = command.stdin(Stdio::from(input)).stdout(Stdio::piped()).spawn(inner).unwrap();
+        let shown = std::sync::Arc::<std::sync::Mutex<String>>::default();
+        let (showing, mut reader) =
+            (shown.clone(), std::fs::File::from(terminal.as_fd().try_clone_to_owned().unwrap()));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = reader.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..length]).replace('\r', "");
+                showing.lock().unwrap().push_str(&text);
+            }
+        });
+        Self { child, terminal, _inner: kept, shown, read: 0 }
+    }
+
+    /// Waits until the terminal shows a text; returns what stands before it.
+    fn sees(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let shown = self.shown.lock().unwrap().clone();
+            if let Some(at) = shown[self.read..].find(text) {
+                let between = shown[self.read..self.read + at].to_owned();
+                self.read += at + text.len();
+                return between;
+            }
+            assert!(Instant::now() < deadline, "{text:?} is not shown:\n{shown}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn types(&mut self, text: &str) {
+        (&self.terminal).write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Looks at the build whose path is told, and says what it is.
+    fn answers(&mut self, history: &History) {
+        let before = self.sees(PROMPT);
+        let path = before.trim_end().lines().last().unwrap().trim();
+        assert!(path.starts_with(history.sandbox.path("repo/.git/metalogic-bisect").to_str().unwrap()), "{before}");
+        let is_bad = std::fs::read_to_string(path).unwrap().contains("fault");
+        self.types(if is_bad { "b\n" } else { "good\n" });
+    }
+
+    fn ends(mut self) -> (Option<i32>, String) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.shown.lock().unwrap());
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let mut stdout = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        (status.code(), stdout)
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn a_person_is_asked_and_may_leave_off_and_go_on() {
+    let history = History::line(20, 9);
+    history.build_all();
+    let mut person = Person::at(&history);
+    person.sees(PROMPT);
+    person.types("?\n");
+    assert!(person.sees("One letter is enough.").contains("skip  it cannot be said"));
+    person.answers_again();
+    // Whoever types something else is asked again, and quits.
+    person.sees(PROMPT);
+    person.types("perhaps\n");
+    person.sees(PROMPT);
+    person.types("q\n");
+    person.sees("left off after 1 verdicts");
+    assert_eq!(person.ends().0, Some(1));
+
+    let mut person = Person::at(&history);
+    person.sees("1 verdict known already");
+    person.sees(PROMPT);
+    person.types("\u{3}");
+    person.sees("every verdict is kept: the same command goes on");
+    assert_eq!(person.ends().0, Some(130));
+
+    let mut person = Person::at(&history);
+    person.answers(&history);
+    person.sees(PROMPT);
+    person.types("\u{4}");
+    person.sees("left off after 2 verdicts");
+    assert_eq!(person.ends().0, Some(1));
+
+    let mut person = Person::at(&history);
+    let whole = History::line(20, 9);
+    whole.build_all();
+    let steps = whole.bisected().0["steps"].as_u64().unwrap();
+    (2..steps).for_each(|_| person.answers(&history));
+    let (code, stdout) = person.ends();
+    assert_eq!(code, Some(0));
+    assert!(stdout.starts_with(&format!("first bad: app of {}", history.culprit())), "{stdout}");
+    assert!(!history.is_under_way());
+}
+
+impl Person {
+    /// Answers a question that was asked anew: its path stands further above.
+    fn answers_again(&mut self) {
+        let all = self.shown.lock().unwrap().clone();
+        let path = all.lines().find(|line| line.contains("metalogic-bisect")).unwrap().trim().to_owned();
+        self.sees(PROMPT);
+        let is_bad = std::fs::read_to_string(path).unwrap().contains("fault");
+        self.types(if is_bad { "bad\n" } else { "g\n" });
+    }
+}
