@@ -1,0 +1,233 @@
+//! The grid: a row for each commit, a column for each artifact.
+//!
+//! It is a plain table of links, and no ARIA grid: screen readers have keys of their own to go through a table and say the heads of each cell
+//! on the way, and a grid would take those keys from them. The arrow keys that the script adds are for whoever sees the table, and the cells
+//! are one stop of the Tab key then. Without the script each link leads to the entry that says the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maud::{Markup, html};
+
+use super::entries::{Entries, Entry};
+use super::{Sheet, parts};
+use crate::address::Commit;
+use crate::artifact::Name;
+use crate::moment::Moment;
+use crate::state::{State, Verdict};
+use crate::words;
+
+/// Up to so many columns there is room for words in the cells of a wide window.
+const ROOMY: usize = 8;
+
+/// Tells of one commit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// The commit.
+    pub commit: Commit,
+    /// Its first parent; none at a root, and where that is not known.
+    pub parent: Option<Commit>,
+    /// The first line of its message, where git has it.
+    pub subject: Option<String>,
+    /// When it was made, where that is known.
+    pub time: Option<Moment>,
+    /// What its metafile lacks.
+    pub gap: Option<Gap>,
+    /// How each artifact stands of which anything is known.
+    pub verdicts: BTreeMap<Name, Verdict>,
+    /// What else stands at the address.
+    pub others: BTreeSet<String>,
+}
+
+/// Says why little is known of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gap {
+    /// It has no metafile.
+    Absent,
+    /// What is stored is none, and this is wrong with it.
+    Malformed(String),
+}
+
+/// Holds commits, the newest first, in little room: what is known of a build is held once, however many commits inherit it.
+#[derive(Debug, Default)]
+pub struct Grid {
+    names: BTreeSet<Name>,
+    rows: Vec<Row>,
+    entries: Entries,
+}
+
+#[derive(Debug)]
+struct Row {
+    commit: Commit,
+    parent: Option<Commit>,
+    subject: Option<String>,
+    time: Option<Moment>,
+    gap: Option<Gap>,
+    others: BTreeSet<String>,
+    cells: BTreeMap<Name, (State, Option<Entry>)>,
+}
+
+impl Grid {
+    /// Begins with the artifacts that have a column even where no commit says anything of them.
+    #[must_use]
+    pub fn new(names: BTreeSet<Name>) -> Self {
+        Self { names, ..Self::default() }
+    }
+
+    /// Adds the next commit.
+    pub fn add(&mut self, line: Line) {
+        let Line { commit, parent, subject, time, gap, verdicts, others } = line;
+        let mut cells = BTreeMap::new();
+        for (name, Verdict { state, from, record, attempt }) in verdicts {
+            let build = from.map(|from| self.entries.build(&name, from, record));
+            let entry = match attempt {
+                Some(attempt) => Some(Entry::Attempt(self.entries.attempt(&name, commit, attempt, build))),
+                None => build.map(Entry::Build),
+            };
+            self.names.insert(name.clone());
+            cells.insert(name, (state, entry));
+        }
+        self.rows.push(Row { commit, parent, subject, time, gap, others, cells });
+    }
+
+    /// Returns how many commits it has.
+    #[must_use]
+    pub fn commits(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns how many artifacts it has.
+    #[must_use]
+    pub fn artifacts(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(super) fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
+    /// Returns the commits that have a row.
+    pub(super) fn rows(&self) -> BTreeSet<Commit> {
+        self.rows.iter().map(|row| row.commit).collect()
+    }
+}
+
+pub(super) fn section(sheet: &Sheet<'_>) -> Markup {
+    html! {
+        section aria-labelledby="commits" {
+            h2 #commits { "Commits" }
+            p.note { "As it is stored, and a stored metafile may be behind." }
+            (legend())
+            (filter())
+            div #grid-scroll.scroll role="region" aria-labelledby="commits" tabindex="0" { (table(sheet)) }
+            dialog #pane aria-labelledby="pane-title" {}
+        }
+    }
+}
+
+/// Says what the signs mean.
+fn legend() -> Markup {
+    html! {
+        details.legend open {
+            summary { "What the signs mean" }
+            dl {
+                @for state in parts::STATES {
+                    div #{ "s-" (parts::letter(state)) } { dt { (parts::chip(state)) } dd { (state.meaning()) } }
+                }
+                div #{ "s-" (parts::UNKNOWN) } {
+                    dt { span.chip.(parts::UNKNOWN) { "unknown" } }
+                    dd { "nothing is recorded of it at this commit" }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the filter, which is hidden until there is a script that heeds it.
+fn filter() -> Markup {
+    let mut words: Vec<(State, String)> = Vec::new();
+    for state in parts::STATES {
+        match words.last_mut() {
+            Some((last, letters)) if last.word() == state.word() => letters.push_str(parts::letter(state)),
+            _ => words.push((state, parts::letter(state).to_owned())),
+        }
+    }
+    html! {
+        form #filter role="search" aria-label="Filter" hidden {
+            label.field { span { "Commits" } input #q type="search" placeholder="id or subject" autocomplete="off" spellcheck="false"; }
+            label.field { span { "Artifacts" } input #names type="search" placeholder="part of a name" autocomplete="off" spellcheck="false"; }
+            fieldset {
+                legend { "Commits where something is" }
+                @for (state, letters) in &words {
+                    label.check { input type="checkbox" name="state" value=(state.word()) data-letters=(letters); (parts::chip(*state)) }
+                }
+            }
+            label.check { input #built type="checkbox"; "Only commits where something was built" }
+            button #clear type="reset" { "Clear" }
+            p #found role="status" {}
+        }
+    }
+}
+
+fn table(sheet: &Sheet<'_>) -> Markup {
+    let Grid { names, rows, .. } = sheet.grid;
+    html! {
+        table #grid .roomy[names.len() <= ROOMY] {
+            caption.heard { "Commits, the newest first, by artifacts. A cell says how the artifact stands at the commit, and leads to what is known of it." }
+            thead { tr {
+                th.corner scope="col" { "Commit" }
+                @for name in names { th scope="col" title=(name) { span { (name) } } }
+            } }
+            tbody { @for row in rows { (self::row(row, names)) } }
+            tfoot { tr { td.ends colspan=(names.len() + 1) { span { (words::told(sheet.ends)) } } } }
+        }
+    }
+}
+
+fn row(row: &Row, names: &BTreeSet<Name>) -> Markup {
+    html! {
+        tr id=(row.commit) data-parent=[row.parent] {
+            th scope="row" { (head(row)) }
+            @for name in names { (cell(row.cells.get(name).copied())) }
+        }
+        "\n"
+    }
+}
+
+/// Returns what a commit is known by, and what there is to say of it beside its artifacts' states.
+fn head(row: &Row) -> Markup {
+    let subject = row.subject.as_deref().map(words::told);
+    html! {
+        a href={ "#" (row.commit) } {
+            code title=(row.commit) { (row.commit.short()) }
+            @if let Some(time) = row.time { " " (parts::day(time)) }
+            @if let Some(subject) = &subject { " " span.subject title=(subject) { (subject) } }
+        }
+        @match &row.gap {
+            None => {},
+            Some(Gap::Absent) => { " " span.gap { "no metafile" } },
+            Some(Gap::Malformed(problem)) => { " " span.gap title=(words::told(problem)) { "malformed metafile: " (words::told(problem)) } },
+        }
+        @if !row.others.is_empty() {
+            " " span.others {
+                "also there: "
+                @for (number, other) in row.others.iter().enumerate() { @if number > 0 { ", " } (words::told(other)) }
+            }
+        }
+    }
+}
+
+fn cell(cell: Option<(State, Option<Entry>)>) -> Markup {
+    let Some((state, entry)) = cell else {
+        return html! { td.(parts::UNKNOWN) { a href={ "#s-" (parts::UNKNOWN) } { "unknown" } } };
+    };
+    let letter = parts::letter(state);
+    html! {
+        td.(letter) {
+            @match entry {
+                Some(Entry::Build(number)) => a href={ "#b" (number) } { (parts::said(state)) },
+                Some(Entry::Attempt(number)) => a href={ "#t" (number) } { (parts::said(state)) },
+                None => a href={ "#s-" (letter) } { (parts::said(state)) },
+            }
+        }
+    }
+}
