@@ -47,7 +47,7 @@ fn metafiles(criterion: &mut Criterion) {
 /// Fifty names over 200 ancestors: each of the first 49 stands four ancestors beyond the one before it, and the last was never built.
 fn rule(criterion: &mut Criterion) {
     let names: BTreeSet<Name> = (0..50).map(name).collect();
-    let vocabulary = Vocabulary { wanted: names.clone(), registered: names, retired: BTreeSet::new() };
+    let vocabulary = Vocabulary { wanted: names.clone(), registered: names, ..Vocabulary::default() };
     let standing = |back: usize| (back.is_multiple_of(4) && back < 196).then(|| (name(back / 4).to_string(), 1));
     let listings: Vec<(Commit, Listing)> =
         (0..200).map(|back| (commit(back + 2), standing(back).into_iter().collect())).collect();

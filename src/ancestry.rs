@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use crate::address::{Commit, Tree};
+use crate::artifact::Digest;
+use crate::inputs::Inputs;
+use crate::tally::{Taken, Tally, TreeEntry};
 
-/// Knows the first parents and the trees of commits.
+/// Knows the first parents of commits, their trees and what these have of declared inputs.
 pub trait Ancestry: Send + Sync {
     /// Returns up to `most` ancestors of a commit along first parents, nearest first, without the commit itself.
     ///
@@ -18,6 +21,23 @@ pub trait Ancestry: Send + Sync {
     /// # Errors
     /// [`AncestryError::Unreadable`].
     fn tree(&self, commit: Commit) -> Result<Option<Tree>, AncestryError>;
+
+    /// Returns what a commit has of each of several declared inputs; none where there is no repository, the commit is not in it, or a tree
+    /// that is needed is not here, as in a partial clone: nothing is fetched.
+    ///
+    /// Directories below which none of them can match are not read.
+    ///
+    /// # Errors
+    /// [`AncestryError::Unreadable`].
+    fn inputs(&self, commit: Commit, declared: &[&Inputs]) -> Result<Option<Vec<Taken>>, AncestryError>;
+
+    /// Returns the digest of one artifact's inputs at each of many commits, in their order; none for a commit where it cannot be told.
+    ///
+    /// What neighbours have in common is read once, so that a commit costs what it changed.
+    ///
+    /// # Errors
+    /// [`AncestryError::Unreadable`].
+    fn inputs_along(&self, commits: &[Commit], declared: &Inputs) -> Result<Vec<Option<Digest>>, AncestryError>;
 }
 
 /// Holds a stretch of history: the first parents of a commit, as far as they were asked for or are known.
@@ -68,9 +88,17 @@ impl Ancestry for NoHistory {
     fn tree(&self, _: Commit) -> Result<Option<Tree>, AncestryError> {
         Ok(None)
     }
+
+    fn inputs(&self, _: Commit, _: &[&Inputs]) -> Result<Option<Vec<Taken>>, AncestryError> {
+        Ok(None)
+    }
+
+    fn inputs_along(&self, commits: &[Commit], _: &Inputs) -> Result<Vec<Option<Digest>>, AncestryError> {
+        Ok(vec![None; commits.len()])
+    }
 }
 
-/// Knows the history that it was told: for each commit its first parent, or that it is a root; and for some their tree.
+/// Knows the history that it was told: for each commit its first parent, or that it is a root; for some their tree, and for some their files.
 ///
 /// A parent that is not itself a key stands beyond a shallow clone's boundary.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +107,19 @@ pub struct ToldHistory {
     pub parents: HashMap<Commit, Option<Commit>>,
     /// The trees that are known.
     pub trees: HashMap<Commit, Tree>,
+    /// The files that are known: what is not a key is not here.
+    pub files: HashMap<Commit, Vec<File>>,
+}
+
+/// Holds an entry of a commit's tree that is no directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct File {
+    /// Its path from the top.
+    pub path: Vec<u8>,
+    /// What it is, as [`TreeEntry::mode`] says.
+    pub mode: u32,
+    /// The full id of its object.
+    pub id: String,
 }
 
 impl Ancestry for ToldHistory {
@@ -100,5 +141,26 @@ impl Ancestry for ToldHistory {
 
     fn tree(&self, commit: Commit) -> Result<Option<Tree>, AncestryError> {
         Ok(self.trees.get(&commit).copied())
+    }
+    fn inputs(&self, commit: Commit, declared: &[&Inputs]) -> Result<Option<Vec<Taken>>, AncestryError> {
+        let Some(files) = self.files.get(&commit) else { return Ok(None) };
+        let mut files: Vec<&File> = files.iter().collect();
+        files.sort();
+        let taken = |inputs: &&Inputs| {
+            let mut tally = Tally::of(inputs);
+            for File { path, mode, id } in &files {
+                tally.look(&TreeEntry { mode: *mode, id, path });
+            }
+            tally.finish()
+        };
+        Ok(Some(declared.iter().map(taken).collect()))
+    }
+
+    fn inputs_along(&self, commits: &[Commit], declared: &Inputs) -> Result<Vec<Option<Digest>>, AncestryError> {
+        let digest = |commit: &Commit| {
+            let taken = self.inputs(*commit, &[declared])?;
+            Ok(taken.and_then(|taken| Some(taken.first()?.digest)))
+        };
+        commits.iter().map(digest).collect()
     }
 }

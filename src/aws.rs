@@ -11,7 +11,7 @@ mod settings;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::identity::IdentityCache;
 use aws_config::provider_config::ProviderConfig;
@@ -27,6 +27,7 @@ use tokio::sync::OnceCell;
 use crate::organisation::Region;
 use crate::reason::Service;
 use connection::Connections;
+use credentials::Ends;
 use proxies::Proxies;
 use settings::Settings;
 
@@ -95,6 +96,7 @@ struct Loaded {
     connections: Connections,
     shared: SdkConfig,
     region: Option<region::Region>,
+    ends: Ends,
 }
 
 impl Common {
@@ -120,6 +122,11 @@ impl Common {
         if let Some(connections) = connections {
             connections.expect(requests);
         }
+    }
+
+    /// Returns when the credentials end that were given last, where whoever gave them says so.
+    pub(crate) fn keys_end(&self) -> Option<SystemTime> {
+        self.0.loaded.get()?.ends.get()
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -154,7 +161,7 @@ impl Common {
             let site = Site { endpoint: Some(reach.endpoint.clone()), proxy: None };
             return Ok(Line { service, config, site, path_style: true });
         }
-        let Loaded { settings, connections, shared, region: default } =
+        let Loaded { settings, connections, shared, region: default, .. } =
             loaded.get_or_try_init(|| load(*timeout)).await?;
         let region = match (region.map(region::Region::new).or_else(|| default.clone()), service) {
             (Some(region), _) => region,
@@ -273,7 +280,8 @@ async fn load(timeout: Duration) -> Result<Loaded, SettingError> {
     let chain = credentials::chain(&config, &connections, &settings);
     // A process that gives credentials may ask a person first. But what gives none is told before the request is given up.
     let cache = IdentityCache::lazy().load_timeout(timeout * 3 / 4).build();
-    let builder = shared.into_builder().credentials_provider(SharedCredentialsProvider::new(chain));
+    let (noted, ends) = credentials::noted(chain);
+    let builder = shared.into_builder().credentials_provider(SharedCredentialsProvider::new(noted));
     let shared = builder.identity_cache(cache).build();
-    Ok(Loaded { settings, connections, shared, region })
+    Ok(Loaded { settings, connections, shared, region, ends })
 }

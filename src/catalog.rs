@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::artifact::Name;
+use crate::inputs::Inputs;
 use crate::metalogic::Vocabulary;
+use crate::policy::Policy;
 use crate::registry::{ProjectName, Registry, RegistryError};
 
 /// Joins a registry with the projects of one repository.
@@ -79,6 +81,7 @@ impl Catalog {
             wanted: self.wanted.clone(),
             registered: self.registry.all_names(),
             retired: self.registry.retired_names(),
+            inputs: self.registry.inputs(),
         }
     }
 
@@ -86,6 +89,18 @@ impl Catalog {
     #[must_use]
     pub fn counted(&self, missing: &BTreeSet<Name>) -> BTreeSet<Name> {
         missing.intersection(&self.counted).cloned().collect()
+    }
+
+    /// Returns which files an artifact is built from, where the registry declares it.
+    #[must_use]
+    pub fn inputs(&self, name: &Name) -> Option<&Inputs> {
+        self.registry.entry(name)?.inputs.as_ref()
+    }
+
+    /// Returns how near is near enough for an artifact, where the registry declares it.
+    #[must_use]
+    pub fn policy(&self, name: &Name) -> Option<Policy> {
+        self.registry.entry(name)?.policy
     }
 
     /// Says what a name is here.

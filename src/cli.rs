@@ -1,6 +1,10 @@
 //! The command line: arguments, dispatch, and how every command begins and ends.
 
+mod attempt;
+mod bisect;
+mod choice;
 mod completions;
+mod diff;
 mod doctor;
 mod download;
 mod fetch;
@@ -10,16 +14,27 @@ mod hooks;
 mod info;
 mod init;
 mod latest;
+mod lock;
+mod log;
+mod outlet;
+mod plan;
 mod publish;
 mod registry;
+mod report;
 mod resolve;
 mod session;
 mod setup;
 mod shelf;
 mod show;
 mod stage;
+mod status;
 mod stub;
+mod table;
+mod terminal;
+mod url;
 mod versions;
+mod wait;
+mod why;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -117,9 +132,21 @@ enum Command {
     Init(init::Arguments),
     Stub(stub::Arguments),
     Publish(publish::Arguments),
+    Begin(attempt::Begin),
+    Fail(attempt::Fail),
     Resolve(resolve::Arguments),
     Show(show::Arguments),
+    Status(status::Arguments),
+    Plan(plan::Arguments),
+    Why(why::Arguments),
+    Log(log::Arguments),
+    Diff(diff::Arguments),
+    Report(report::Arguments),
     Fetch(fetch::Arguments),
+    Lock(lock::Arguments),
+    Url(url::Arguments),
+    Wait(wait::Arguments),
+    Bisect(bisect::Arguments),
     Stage(stage::Arguments),
     Latest(latest::Arguments),
     Versions(versions::Arguments),
@@ -149,11 +176,23 @@ impl Command {
             | Self::Setup(_)
             | Self::Registry(_)
             | Self::Hooks(_)
+            | Self::Begin(_)
+            | Self::Fail(_)
             | Self::Completions(_) => true,
             Self::Publish(_)
             | Self::Resolve(_)
             | Self::Show(_)
+            | Self::Status(_)
+            | Self::Plan(_)
+            | Self::Why(_)
+            | Self::Log(_)
+            | Self::Diff(_)
+            | Self::Report(_)
             | Self::Fetch(_)
+            | Self::Lock(_)
+            | Self::Url(_)
+            | Self::Wait(_)
+            | Self::Bisect(_)
             | Self::Stage(_)
             | Self::Download(_)
             | Self::Doctor(_) => false,
@@ -264,9 +303,14 @@ fn to_the_end(session: &Session, command: Command) -> anyhow::Result<()> {
         drop(tokio::time::timeout(LAST_MOMENTS, s3::settle()).await);
         result
     });
+    let cut_short = result.as_ref().is_err_and(anyhow::Error::is::<EndedError>);
+    let written = session.finish_writing(cut_short);
     // Work that was dropped half-way puts its temporary files away before the process ends.
     runtime.shutdown_timeout(LAST_MOMENTS);
-    result
+    match (result, written) {
+        (Err(error), _) if !error.is::<OutputClosed>() => Err(error),
+        (result, written) => written.map_err(|error| OutputError(error).into()).and(result),
+    }
 }
 
 /// Makes what runs a command: in this thread alone where it is brief, but for what waits for a disk.
@@ -283,9 +327,21 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Init(arguments) => init::run(session, &arguments),
         Command::Stub(arguments) => stub::run(session, &arguments).await,
         Command::Publish(arguments) => publish::run(session, &arguments).await,
+        Command::Begin(arguments) => attempt::begin(session, arguments).await,
+        Command::Fail(arguments) => attempt::fail(session, arguments).await,
         Command::Resolve(arguments) => resolve::run(session, &arguments).await,
         Command::Show(arguments) => show::run(session, &arguments).await,
+        Command::Status(arguments) => status::run(session, &arguments).await,
+        Command::Plan(arguments) => plan::run(session, &arguments).await,
+        Command::Why(arguments) => why::run(session, &arguments).await,
+        Command::Log(arguments) => log::run(session, &arguments).await,
+        Command::Diff(arguments) => diff::run(session, &arguments).await,
+        Command::Report(arguments) => report::run(session, &arguments).await,
         Command::Fetch(arguments) => fetch::run(session, arguments).await,
+        Command::Lock(arguments) => lock::run(session, &arguments).await,
+        Command::Url(arguments) => url::run(session, &arguments).await,
+        Command::Wait(arguments) => wait::run(session, arguments).await,
+        Command::Bisect(arguments) => bisect::run(session, arguments).await,
         Command::Stage(arguments) => stage::run(session, &arguments).await,
         Command::Latest(arguments) => latest::run(session, &arguments).await,
         Command::Versions(arguments) => versions::run(session, &arguments).await,

@@ -2,8 +2,10 @@
 
 mod account;
 mod ci;
+mod pager;
 mod registry_file;
 mod registry_home;
+mod run;
 mod settings;
 mod stores;
 mod versions;

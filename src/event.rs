@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::address::Commit;
 use crate::artifact::Name;
+use crate::bisection::Verdict;
 use crate::metalogic::Step;
 use crate::version::Version;
 
@@ -114,6 +115,39 @@ pub enum Event {
         /// Whether the target had the same bytes already.
         present: bool,
     },
+    /// A bisection begins, or goes on.
+    Bisecting {
+        /// Its artifact.
+        name: Name,
+        /// How many builds may have to be tried.
+        builds: usize,
+        /// How many commits lie between.
+        commits: usize,
+        /// How many tries that takes at most, unless some are skipped.
+        tries: u32,
+        /// How many verdicts are known from earlier runs.
+        verdicts: usize,
+    },
+    /// A build is tried.
+    Trying {
+        /// How many tries that makes.
+        step: usize,
+        /// The artifact.
+        name: Name,
+        /// The commit whose address holds the build.
+        commit: Commit,
+        /// How many builds are left to try after it, at most.
+        left: usize,
+    },
+    /// A build was tried.
+    Tried {
+        /// The artifact.
+        name: Name,
+        /// The commit whose address holds the build.
+        commit: Commit,
+        /// What was said of it.
+        verdict: Verdict,
+    },
     /// One of several regions does not do what it was asked, and others do.
     RegionPassedOver {
         /// The region.
@@ -136,6 +170,15 @@ pub enum Event {
         parameter: String,
         /// Where it is.
         place: String,
+    },
+    /// Pathspecs of an artifact's declared inputs match nothing at the commit where it was built: most likely slips of the pen.
+    InputsIdle {
+        /// The artifact.
+        name: Name,
+        /// The commit.
+        commit: Commit,
+        /// The pathspecs.
+        specs: Vec<String>,
     },
     /// No digest of an artifact is recorded anywhere, so that its bytes could not be verified.
     Unverified {
@@ -169,4 +212,15 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn observe(&self, _: &Event) {}
+}
+
+/// Tells somebody everything but the walk: for whoever asks how things stand, and not how that was found.
+pub struct Hushed(pub std::sync::Arc<dyn Observer>);
+
+impl Observer for Hushed {
+    fn observe(&self, event: &Event) {
+        if !matches!(event, Event::Walked(_)) {
+            self.0.observe(event);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What a failure is to whoever meets it: a kind with its exit code, a message, and what to do next. The only place that decides it.
 
 mod arrival;
+mod bisect;
 mod config;
 mod hooks;
 mod kind;
@@ -10,6 +11,7 @@ mod registry;
 mod release;
 mod setup;
 mod shelf;
+mod state;
 mod store;
 
 use std::borrow::Cow;
@@ -25,10 +27,12 @@ use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::words;
 
-use arrival::fetch;
+use arrival::{fetch, url};
+use bisect::{bisect, left_open};
 use config::config;
 use hooks::{hooks, late, missed};
 
+pub use bisect::SkippedError;
 pub use hooks::LateError;
 pub use kind::Kind;
 use parameters::parameters;
@@ -37,6 +41,8 @@ use registry::{edit, is_list, registry, share};
 use release::{download, stage};
 use setup::{answer, parameter_name, setup};
 use shelf::shelf;
+pub use state::MustBuild;
+use state::{chronicle, lock_file, locking, must_build, refused, status, wait, why};
 use store::{out, store};
 
 /// Holds one failure as it is told.
@@ -184,6 +190,9 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, publish))
         .or_else(|| of(error, conflict))
         .or_else(|| of(error, fetch))
+        .or_else(|| of(error, url))
+        .or_else(|| of(error, bisect))
+        .or_else(|| of(error, left_open))
         .or_else(|| of(error, stage))
         .or_else(|| of(error, shelf))
         .or_else(|| of(error, download))
@@ -200,6 +209,14 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, setup))
         .or_else(|| of(error, answer))
         .or_else(|| of(error, parameter_name))
+        .or_else(|| of(error, status))
+        .or_else(|| of(error, must_build))
+        .or_else(|| of(error, chronicle))
+        .or_else(|| of(error, refused))
+        .or_else(|| of(error, locking))
+        .or_else(|| of(error, lock_file))
+        .or_else(|| of(error, wait))
+        .or_else(|| of(error, why))
         .or_else(|| of(error, ended))
 }
 

@@ -4,6 +4,7 @@ mod abandoned;
 mod begun;
 mod copy;
 mod drain;
+mod ledger;
 mod program;
 mod scratch;
 mod settling;
@@ -21,6 +22,7 @@ use crate::store::{self, Progress};
 pub use abandoned::BEGIN as DRAFT;
 pub use copy::copy;
 pub use drain::{DrainError, drain, drain_into};
+pub use ledger::Ledger;
 pub use program::{
     Standing, is_program, is_same, is_taken, path_of, place_program, remove, rename, set_aside, standing,
 };

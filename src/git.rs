@@ -5,16 +5,22 @@
 
 mod former;
 mod hooks;
+mod inputs;
 mod library;
 mod objects;
 mod program;
 mod range;
+mod summary;
+mod trees;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::address::{Commit, Tree};
 use crate::ancestry::{Ancestry, AncestryError, Lineage};
+use crate::artifact::Digest;
+use crate::inputs::Inputs;
+use crate::tally::Taken;
 
 pub use former::Sought;
 pub use hooks::HooksPath;
@@ -23,6 +29,7 @@ use objects::{Blob, Cause, Objects};
 use program::{Program, ProgramError};
 
 pub use range::{Range, Reached, Reference};
+pub use summary::Summary;
 
 /// Where hosts keep the merge of a pull request with its target: below one of these, under `<number>/merge`.
 const PULL_REQUESTS: [&str; 3] = ["refs/pull/", "refs/remotes/pull/", "refs/merge-requests/"];
@@ -258,6 +265,15 @@ impl Ancestry for Repository {
     fn tree(&self, commit: Commit) -> Result<Option<Tree>, AncestryError> {
         self.read(|objects| objects::tree(objects, commit))
             .map_err(|source| AncestryError::Unreadable { commit, source })
+    }
+
+    fn inputs(&self, commit: Commit, declared: &[&Inputs]) -> Result<Option<Vec<Taken>>, AncestryError> {
+        self.read(|objects| inputs::at(objects, commit, declared))
+            .map_err(|source| AncestryError::Unreadable { commit, source })
+    }
+
+    fn inputs_along(&self, commits: &[Commit], declared: &Inputs) -> Result<Vec<Option<Digest>>, AncestryError> {
+        inputs::along(self, commits, declared)
     }
 }
 

@@ -8,30 +8,41 @@
 // Floor 1, pure: where a commit's things lie, what an artifact and a release are called, and why a service does not do what is asked.
 pub mod address;
 pub mod artifact;
+pub mod inputs;
 pub mod json;
 pub mod location;
+pub mod moment;
 pub mod parts;
+pub mod policy;
 pub mod reason;
 pub mod version;
 pub mod words;
 // Floor 2, pure: the documents.
+pub mod lock;
 pub mod metafile;
 pub mod organisation;
 pub mod registry;
 pub mod release;
-// Floor 3, pure: the rule.
+pub mod tally;
+// Floor 3, pure: the rules, and what they come to.
+pub mod bisection;
 pub mod metalogic;
-// Floor 4, pure and ports: this repository's names; what the rule needs from the world, and whom it tells; how AWS is reached.
+pub mod state;
+// Floor 4, pure and ports: this repository's names; what the rule needs from the world, and whom it tells; how AWS is reached; what people are
+// shown in a browser.
 pub mod ancestry;
 pub mod aws;
 pub mod catalog;
 pub mod event;
 pub mod hook;
+pub mod sheet;
 pub mod store;
-// Floor 5, leaves: local files, git, another process, parameters and, below `store`, the stores.
+// Floor 5, leaves: local files, git, other processes, parameters and, below `store`, the stores.
+pub mod command;
 pub mod detach;
 pub mod files;
 pub mod git;
+pub mod pager;
 pub mod parameters;
 // Floor 6, means: what flows have in common.
 pub mod account;
@@ -49,10 +60,14 @@ pub mod walk;
 // Floor 8, where releases stand.
 pub mod shelf;
 // Floor 9, flows: one use case each.
+pub mod bisect;
+pub mod chronicle;
+pub mod difference;
 pub mod doctor;
 pub mod download;
 pub mod fetch;
 pub mod hooks;
+pub mod locking;
 pub mod missed;
 pub mod resolve;
 pub mod rewritten;
@@ -61,12 +76,18 @@ pub mod share;
 pub mod show;
 pub mod stage;
 pub mod stub;
-// Floor 10, the flow that ends in another.
+pub mod url;
+// Floor 10, flows that end in others.
+pub mod attempt;
 pub mod publish;
-// Floor 11, edge: settings in, log and errors out.
+pub mod status;
+// Floor 11, flows that ask how things stand.
+pub mod waiting;
+pub mod why;
+// Floor 12, edge: settings in, log and errors out.
 pub mod config;
 pub mod report;
-// Floor 12, what a failure is.
+// Floor 13, what a failure is.
 pub mod failure;
-// Floor 13, the command line.
+// Floor 14, the command line.
 pub mod cli;

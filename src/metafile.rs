@@ -1,5 +1,6 @@
 //! The metafile, `build_meta.json`: for every artifact of a commit, the commit whose address holds it.
 
+mod attempt;
 mod skip;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,9 @@ use serde_json::{Map, Value};
 use crate::address::{Commit, Tree};
 use crate::artifact::{Digest, Mode, Name};
 use crate::json;
+use crate::moment::Moment;
 
+pub use attempt::{Attempt, Progress};
 pub use skip::{FARTHEST, STRIDE, SkipLinks};
 
 /// The largest metafile that is read or written, in bytes.
@@ -19,6 +22,9 @@ pub const LARGEST: u64 = 1 << 20;
 
 /// The key of the farther ancestors.
 const ANCESTORS: &str = "ancestors";
+
+/// The key of attempts.
+const ATTEMPTS: &str = "attempts";
 
 /// Holds the metafile of one commit.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +41,8 @@ pub struct Metafile {
     pub tree: Option<Tree>,
     /// The farther ancestors that are named so that history need not be read one metafile after the other.
     pub skips: SkipLinks,
+    /// The latest attempts to build artifacts at this commit that have not come to one.
+    pub attempts: BTreeMap<Name, Attempt>,
     /// Top-level keys that this version does not know, in the file's order.
     pub unknown: Map<String, Value>,
 }
@@ -48,6 +56,12 @@ pub struct Record {
     pub sha256: Option<Digest>,
     /// Its permission bits, where it is executable.
     pub mode: Option<Mode>,
+    /// The digest of what the artifact was built from, as its registry entry declares it; see [`crate::inputs`].
+    pub inputs: Option<Digest>,
+    /// The URL of the CI run that published it.
+    pub run: Option<String>,
+    /// When it was published.
+    pub at: Option<Moment>,
     /// Keys that this version does not know, in the file's order.
     pub unknown: Map<String, Value>,
 }
@@ -88,8 +102,9 @@ impl Metafile {
     /// Returns a metafile in which nothing is resolved.
     #[must_use]
     pub fn empty(commit: Commit, parent_commit: Option<Commit>) -> Self {
-        let (artifacts, details, skips) = (BTreeMap::new(), BTreeMap::new(), SkipLinks::default());
-        Self { commit, parent_commit, artifacts, details, tree: None, skips, unknown: Map::new() }
+        let (artifacts, details, attempts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let skips = SkipLinks::default();
+        Self { commit, parent_commit, artifacts, details, tree: None, skips, attempts, unknown: Map::new() }
     }
 
     /// Reads the metafile that was found at the address of `address`.
@@ -127,10 +142,16 @@ impl Metafile {
         }
         let tree = fields.shift_remove("tree").map(|tree| text("tree", &tree)).transpose()?;
         let skips = fields.shift_remove(ANCESTORS).map(skip_links).transpose()?.unwrap_or_default();
+        // Nothing needs attempts to resolve: those of another shape are some other program's.
+        let attempts = fields.get(ATTEMPTS).and_then(attempt::read);
+        if attempts.is_some() {
+            fields.shift_remove(ATTEMPTS);
+        }
+        let attempts = attempts.unwrap_or_default();
         if commit != address {
             return Err(MetafileError::Misplaced { address, commit });
         }
-        Ok(Self { commit, parent_commit, artifacts, details, tree, skips, unknown: fields })
+        Ok(Self { commit, parent_commit, artifacts, details, tree, skips, attempts, unknown: fields })
     }
 
     /// Returns the metafile's one encoding: UTF-8, two-space indent, sorted by name, one newline at the end.
@@ -147,7 +168,7 @@ impl Metafile {
 
     /// Returns the stub of a commit: what this metafile of an ancestor resolves, re-addressed.
     ///
-    /// The tree, the farther ancestors and keys that this version does not know stay behind: they were said of the other commit.
+    /// The tree, the farther ancestors, attempts and keys that this version does not know stay behind: they were said of the other commit.
     #[must_use]
     pub fn stub(&self, commit: Commit, parent_commit: Option<Commit>) -> Self {
         Self {
@@ -185,10 +206,16 @@ impl Record {
         if other_bytes {
             return known.clone();
         }
+        // Who recorded it first is who published it: what came later are repetitions.
+        let first = if self.at.is_some() || self.run.is_some() { self } else { known };
+        let (run, at) = (first.run.clone(), first.at);
         Self {
             size: known.size.or(self.size),
             sha256: known.sha256.or(self.sha256),
             mode: known.mode.or(self.mode),
+            inputs: known.inputs.or(self.inputs),
+            run,
+            at,
             unknown: self.unknown.clone(),
         }
     }
@@ -201,7 +228,11 @@ impl Record {
         });
         let sha256 = field("sha256").map(|(key, value)| text(&key, &value));
         let mode = field("mode").map(|(key, value)| text(&key, &value));
-        Ok(Self { size: size.transpose()?, sha256: sha256.transpose()?, mode: mode.transpose()?, unknown: fields })
+        let (size, sha256, mode) = (size.transpose()?, sha256.transpose()?, mode.transpose()?);
+        let inputs = attempt::text(&mut fields, "inputs");
+        let run = attempt::text(&mut fields, "run");
+        let at = attempt::text(&mut fields, "at");
+        Ok(Self { size, sha256, mode, inputs, run, at, unknown: fields })
     }
 }
 
@@ -229,7 +260,14 @@ impl Serialize for Metafile {
         if !self.skips.is_empty() {
             map.serialize_entry(ANCESTORS, &self.skips)?;
         }
-        for (key, value) in &self.unknown {
+        if !self.attempts.is_empty() {
+            let attempts: BTreeMap<&str, &Attempt> =
+                self.attempts.iter().map(|(name, attempt)| (name.as_str(), attempt)).collect();
+            map.serialize_entry(ATTEMPTS, &attempts)?;
+        }
+        // One key stands once: ours counts.
+        let unknown = self.unknown.iter().filter(|(key, _)| *key != ATTEMPTS || self.attempts.is_empty());
+        for (key, value) in unknown {
             map.serialize_entry(key, value)?;
         }
         map.end()
@@ -248,7 +286,23 @@ impl Serialize for Record {
         if let Some(mode) = self.mode {
             map.serialize_entry("mode", &mode.to_string())?;
         }
-        for (key, value) in &self.unknown {
+        if let Some(inputs) = self.inputs {
+            map.serialize_entry("inputs", &inputs.to_string())?;
+        }
+        if let Some(run) = &self.run {
+            map.serialize_entry("run", run)?;
+        }
+        if let Some(at) = self.at {
+            map.serialize_entry("at", &at.to_string())?;
+        }
+        // One key stands once: ours counts.
+        let ours = |key: &str| match key {
+            "inputs" => self.inputs.is_some(),
+            "run" => self.run.is_some(),
+            "at" => self.at.is_some(),
+            _ => false,
+        };
+        for (key, value) in self.unknown.iter().filter(|(key, _)| !ours(key)) {
             map.serialize_entry(key, value)?;
         }
         map.end()

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Commit;
 use crate::artifact::{METAFILE, Name};
+use crate::inputs::Inputs;
 use crate::metafile::Metafile;
 
 /// Holds what stands at one address, as a store lists it.
@@ -47,6 +48,8 @@ pub struct Vocabulary {
     pub registered: BTreeSet<Name>,
     /// The names that are resolved no more, but are fine where they lie.
     pub retired: BTreeSet<Name>,
+    /// What artifacts are declared to be built from.
+    pub inputs: BTreeMap<Name, Inputs>,
 }
 
 impl Vocabulary {
@@ -195,6 +198,10 @@ impl Metalogic {
             metafile.tree = base.tree;
             metafile.skips = base.skips.clone();
             metafile.unknown = base.unknown.clone();
+            // An attempt counts for nothing once the artifact stands here.
+            let stands = |name: &Name| self.found.get(name) == Some(&self.commit);
+            let attempts = base.attempts.iter().filter(|(name, _)| !stands(name));
+            metafile.attempts = attempts.map(|(name, attempt)| (name.clone(), attempt.clone())).collect();
             if keep == Keep::Everything {
                 metafile.artifacts = base.artifacts.clone();
             }

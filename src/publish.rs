@@ -16,6 +16,7 @@ use crate::event::{Event, Observer};
 use crate::files::{self, MeasureError, Measured, Seen};
 use crate::metafile::Record;
 use crate::metalogic::{Keep, Listing};
+use crate::moment::Stamp;
 use crate::putting::{Done, Outcome, PutError, Putting};
 use crate::resolve::{self, Answer, Question, ResolveError};
 use crate::store::{Key, StoreError};
@@ -23,7 +24,7 @@ use crate::transfer::{self, ReceiveError};
 use crate::world::World;
 use known::Known;
 
-pub use item::{Item, Refusal, refusals};
+pub use item::{Item, Refusal, refusal, refusals};
 
 /// Says why publishing failed.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +110,7 @@ pub async fn publish(
     catalog: &Catalog,
     commit: Commit,
     items: &[Item],
+    stamp: &Stamp,
     dry_run: bool,
 ) -> Result<Published, Vec<PublishError>> {
     let refused = refusals(items, catalog);
@@ -159,7 +161,7 @@ pub async fn publish(
     }
     outcomes.sort_by(|(name, ..), (other, ..)| name.cmp(other));
 
-    let mut published = Outcomes::default();
+    let mut published = Outcomes { stamp: stamp.clone(), ..Outcomes::default() };
     for (name, seen, done) in outcomes {
         if !dry_run {
             tell(world.observer, &name, seen, done.outcome);
@@ -233,6 +235,7 @@ fn all_or_refused<T>(results: Vec<Result<T, MeasureError>>) -> Result<Vec<T>, Ve
 /// Gathers what became of the files.
 #[derive(Default)]
 struct Outcomes {
+    stamp: Stamp,
     known: BTreeMap<Name, Record>,
     uploaded: BTreeSet<Name>,
     copied: BTreeSet<Name>,
@@ -265,7 +268,8 @@ impl Outcomes {
                 mode = stands;
             }
         }
-        self.known.insert(name, Record { size: Some(size), sha256: Some(sha256), mode, ..Record::default() });
+        let Stamp { at, run } = self.stamp.clone();
+        self.known.insert(name, Record { size: Some(size), sha256: Some(sha256), mode, at, run, ..Record::default() });
     }
 }
 

@@ -6,13 +6,15 @@ mod place;
 mod reader;
 mod terms;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use indexmap::IndexMap;
 
 use crate::artifact::{LONGEST_NAME, Name};
+use crate::inputs::Inputs;
+use crate::policy::Policy;
 
 pub use loss::Loss;
 pub use place::{Place, Problem};
@@ -79,6 +81,10 @@ pub struct Entry {
     pub name: Name,
     /// What it is, for people.
     pub description: Option<String>,
+    /// Which files of the repository it is built from, where that is declared.
+    pub inputs: Option<Inputs>,
+    /// How near is near enough, where that is declared.
+    pub policy: Option<Policy>,
 }
 
 /// Tells whose an artifact name is.
@@ -213,6 +219,12 @@ impl Registry {
         })
     }
 
+    /// Returns what is said of an artifact; none where no project has it, or only as a retired one.
+    #[must_use]
+    pub fn entry(&self, name: &Name) -> Option<&Entry> {
+        self.projects.values().flat_map(|project| &project.artifacts).find(|entry| entry.name == *name)
+    }
+
     /// Tells whose a name is in whatever case, how it is spelled there, and whether it is retired.
     fn mention(&self, name: &Name) -> Option<(&ProjectName, &Name, bool)> {
         let folded = name.folded();
@@ -260,6 +272,13 @@ impl Registry {
         self.projects.values().flat_map(Project::active).cloned().collect()
     }
 
+    /// Returns what artifacts are declared to be built from, of all projects.
+    #[must_use]
+    pub fn inputs(&self) -> BTreeMap<Name, Inputs> {
+        let entries = self.projects.values().flat_map(|project| &project.artifacts);
+        entries.filter_map(|entry| Some((entry.name.clone(), entry.inputs.clone()?))).collect()
+    }
+
     /// Returns the retired names of all projects.
     #[must_use]
     pub fn retired_names(&self) -> BTreeSet<Name> {
@@ -270,6 +289,14 @@ impl Registry {
     #[must_use]
     pub fn near(&self, text: &str) -> Option<&Name> {
         nearest(text, self.projects.values().flat_map(Project::active).map(|name| (name.as_str(), name)))
+    }
+}
+
+impl Entry {
+    /// Describes an artifact of which nothing but the name is known.
+    #[must_use]
+    pub fn named(name: Name) -> Self {
+        Self { name, description: None, inputs: None, policy: None }
     }
 }
 

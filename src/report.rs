@@ -8,6 +8,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::bisection::Verdict;
 use crate::event::{Event, Observer, Transfer};
 use crate::metalogic::Step;
 use crate::words;
@@ -32,6 +33,15 @@ pub enum Verbosity {
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// Returns how many there are of something.
+fn count(number: usize, what: &str) -> String {
+    match (number, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {what}s"),
+    }
 }
 
 /// Tells people what happens, on standard error.
@@ -176,6 +186,28 @@ impl Observer for Report {
             }
             Event::Fetched { name, commit, present: false, .. } => self.log(&format!("fetched {name} from {commit}")),
             Event::Fetched { name, present: true, .. } => self.log(&format!("{name} is there already")),
+            Event::Bisecting { name, builds, commits, tries, verdicts } => {
+                let known = if *verdicts == 0 {
+                    String::new()
+                } else {
+                    format!("; {} known already", count(*verdicts, "verdict"))
+                };
+                let (builds, commits, tries) =
+                    (count(*builds, "build"), count(*commits, "commit"), count(*tries as usize, "try"));
+                self.log(&format!("bisecting {name}: {builds} to try in {commits}, at most {tries}{known}"));
+            }
+            Event::Trying { step, name, commit, left } => {
+                let left = if *left == 0 { "none".to_owned() } else { format!("at most {}", count(*left, "build")) };
+                self.log(&format!("try {step}: {name} of {commit}, {left} left after it"));
+            }
+            Event::Tried { name, commit, verdict } => {
+                let verdict = match verdict {
+                    Verdict::Good => "is good",
+                    Verdict::Bad => "is bad",
+                    Verdict::Skip => "is skipped",
+                };
+                self.log(&format!("{name} of {} {verdict}", commit.short()));
+            }
             Event::RegionPassedOver { region, problem } => {
                 self.warning(&format!("{region} is passed over: {problem}"));
             }
@@ -184,6 +216,10 @@ impl Observer for Report {
             }
             Event::LostLatestRace { parameter, place } => {
                 self.detail(&format!("others set the parameter {parameter} in {place} too: looking again"));
+            }
+            Event::InputsIdle { name, commit, specs } => {
+                let specs = specs.iter().map(|spec| format!("{spec:?}")).collect::<Vec<_>>().join(", ");
+                self.warning(&format!("of the inputs of {name}, {specs} match nothing at {commit}"));
             }
             Event::Unverified { name, commit } => {
                 self.warning(&format!("{name} at {commit} has no recorded digest: its bytes are not verified"));

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::artifact::{Digest, Name};
+use crate::artifact::Name;
 use crate::files::MeasureError;
 use crate::location::FileName;
 use crate::metafile::Metafile;
 use crate::release::{Origin, Release};
 use crate::shelf::{Content, Staging};
 use crate::store::{Key, Store, StoreError};
+use crate::stored;
+use crate::stored::Difference;
 use crate::transfer;
 use crate::version::{ReleaseName, Version};
 use crate::world::World;
@@ -115,22 +117,17 @@ pub async fn from_build(
     let key = Key::Artifact(address, artifact.clone());
     let Some(object) = world.store.head(&key).await? else { return Err(StageError::Gone { artifact, address }) };
     let record = metafile.record(&artifact, address).cloned().unwrap_or_default();
-    let mismatch = |found: String, expected: String| {
-        Err(StageError::Mismatch { artifact: artifact.clone(), address, found, expected })
-    };
-    if let Some(size) = record.size.filter(|size| *size != object.size) {
-        return mismatch(format!("{} bytes", object.size), format!("{size} bytes"));
-    }
-    let beside = object.attributes.sha256;
-    if let Some((beside, recorded)) = beside.zip(record.sha256).filter(|(beside, recorded)| beside != recorded) {
-        let digest = |digest: Digest| format!("the SHA-256 {digest}");
-        return mismatch(digest(beside), digest(recorded));
-    }
+    stored::hold(&record, &object).map_err(|Difference { found, expected }| StageError::Mismatch {
+        artifact: artifact.clone(),
+        address,
+        found,
+        expected,
+    })?;
     let named = label.filename.is_some();
     let filename = label.filename.clone().or_else(|| artifact.as_str().parse().ok());
     let release = Release {
         size: object.size,
-        sha256: record.sha256.or(beside),
+        sha256: record.sha256.or(object.attributes.sha256),
         mode: record.mode.or(object.attributes.mode),
         ..label.release(filename, Some(Origin { commit, address, artifact }))
     };

@@ -4,6 +4,7 @@ pub mod directory;
 mod edition;
 mod key;
 pub mod memory;
+mod presigned;
 pub mod s3;
 mod source;
 
@@ -25,6 +26,7 @@ use key::is_near;
 pub use crate::reason::{Denial, Outage, Setting};
 pub use edition::is_same;
 pub use key::{DATA, Key, Prefix, RECORD};
+pub use presigned::{Ending, Presigned, Validity, ValidityError};
 
 /// Keeps objects under keys. A listing shows every object whose put was answered before.
 ///
@@ -49,6 +51,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// An object of more than `largest` bytes is refused with [`StoreError::TooLarge`].
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError>;
+
+    /// Does as [`Store::get`] does, unless the object is still the version with this tag: whoever asks again and again moves no bytes for
+    /// nothing. One that has not changed is not refused for its size.
+    async fn get_changed(&self, key: &Key, largest: u64, than: &Tag) -> Result<Changed, StoreError>;
 
     /// Opens an object of any size for reading the bytes of `range` (to its end, where `range` is none).
     ///
@@ -89,6 +95,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Deletes an object. To delete what does not exist is success.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
 
+    /// Returns a URL by which anybody reads an object without credentials for so long; none where the store needs no such URL.
+    ///
+    /// Nothing is asked of the store for that: of an object that is not there it makes a URL of nothing. Where a bucket lies may be known
+    /// only once something was asked, so whoever wants the URL has looked at the object before.
+    async fn presigned(&self, key: &Key, validity: Validity) -> Result<Option<Presigned>, StoreError>;
+
     /// Is told that so many requests will come at once before long. A store that is far away opens connections meanwhile; this waits for
     /// nothing, and nothing may come of it.
     fn expect(&self, requests: usize);
@@ -115,6 +127,29 @@ impl Guarantees {
 /// Holds the opaque tag of one version of an object: it is compared and never computed by a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tag(pub String);
+
+/// Says what became of an object since a caller read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// It is the version that the caller knows.
+    Unchanged,
+    /// There is none.
+    Gone,
+    /// It is another version: its bytes, and its tag.
+    Here(Bytes, Tag),
+}
+
+impl Changed {
+    /// Holds what a store gives against the version that a caller knows, where to read the object costs little.
+    fn of(got: Result<Option<(Bytes, Tag)>, StoreError>, than: &Tag) -> Result<Self, StoreError> {
+        match got {
+            Ok(Some((_, tag))) | Err(StoreError::TooLarge { tag, .. }) if tag == *than => Ok(Self::Unchanged),
+            Ok(Some((bytes, tag))) => Ok(Self::Here(bytes, tag)),
+            Ok(None) => Ok(Self::Gone),
+            Err(error) => Err(error),
+        }
+    }
+}
 
 /// Says what was put.
 #[derive(Debug, Clone, PartialEq, Eq)]

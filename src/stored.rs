@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use crate::address::Commit;
-use crate::metafile::{self, Metafile, MetafileError};
-use crate::store::{Attributes, Condition, Content, Key, Store, StoreError, Tag};
+use crate::artifact::Digest;
+use crate::metafile::{self, Metafile, MetafileError, Record};
+use crate::store::{Attributes, Condition, Content, Key, Object, Store, StoreError, Tag};
 
 /// Holds what lies under a metafile's key.
 #[derive(Debug)]
@@ -51,5 +52,33 @@ pub async fn write(
         Ok(_) => Ok(true),
         Err(StoreError::Precondition { .. }) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// Says where an object is not what a metafile records of it, as far as can be told without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it has {found}, and the metafile records {expected}")]
+pub struct Difference {
+    /// What the object has: a size, or a digest that is recorded beside it.
+    pub found: String,
+    /// What the metafile records.
+    pub expected: String,
+}
+
+/// Holds an object against what a metafile records of it.
+///
+/// # Errors
+/// [`Difference`].
+pub fn hold(record: &Record, object: &Object) -> Result<(), Difference> {
+    if let Some(size) = record.size.filter(|size| *size != object.size) {
+        let bytes = |size: u64| format!("{size} bytes");
+        return Err(Difference { found: bytes(object.size), expected: bytes(size) });
+    }
+    match object.attributes.sha256.zip(record.sha256) {
+        Some((beside, recorded)) if beside != recorded => {
+            let digest = |digest: Digest| format!("the SHA-256 {digest}");
+            Err(Difference { found: digest(beside), expected: digest(recorded) })
+        }
+        Some(_) | None => Ok(()),
     }
 }

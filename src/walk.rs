@@ -4,8 +4,10 @@
 //! person waits for, so addresses are looked at in windows of growing width; their answers are taken in order.
 
 mod line;
+mod tour;
+mod window;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -19,9 +21,10 @@ use crate::store::StoreError;
 use crate::stored;
 use crate::world::{Limits, World};
 use line::{Broken, Line};
+use window::{FIRST_WINDOW, wider};
 
-/// How many ancestors the first window has; each further one has twice as many, up to the number of jobs.
-const FIRST_WINDOW: usize = 8;
+pub use tour::{Stop, Tour, TourEnd, TourError};
+pub use window::windows;
 
 /// Knows the ancestors of one commit, and what has been seen at their addresses.
 pub struct Walk<'a> {
@@ -257,6 +260,25 @@ impl<'a> Walk<'a> {
         self.metafiles.get(&commit)?.as_ref()
     }
 
+    /// Returns how many steps away ancestors are, as far as that can be told within reach.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn distances(&mut self, commits: &BTreeSet<Commit>) -> Result<BTreeMap<Commit, usize>, StoreError> {
+        let most = self.world.limits.max_ancestors;
+        loop {
+            let reach = self.line.ancestors().iter().zip(1..=most);
+            let known: BTreeMap<Commit, usize> = reach
+                .filter(|(ancestor, _)| commits.contains(ancestor))
+                .map(|(ancestor, at)| (*ancestor, at))
+                .collect();
+            let is_done = known.len() == commits.len() || self.line.ancestors().len() >= most;
+            if is_done || !self.extend(most).await? {
+                return Ok(known);
+            }
+        }
+    }
+
     /// Returns the nearest ancestor's metafile: what a stub is made of.
     ///
     /// # Errors
@@ -348,25 +370,6 @@ impl<'a> Walk<'a> {
 /// Returns how much of history git is asked for: what is looked at, and what a metafile names.
 fn farthest(world: World<'_>) -> usize {
     world.limits.max_ancestors.max(FARTHEST)
-}
-
-/// Returns the width of the window after one. Where metafiles tell the history ahead, to read them costs requests too.
-fn wider(width: usize, learns: bool) -> usize {
-    if learns && width > FIRST_WINDOW { width.saturating_mul(8) / 5 } else { width.saturating_mul(2) }
-}
-
-/// Cuts commits into windows of growing width.
-pub fn windows(commits: &[Commit], jobs: usize) -> Vec<Vec<Commit>> {
-    let mut rest = commits;
-    let mut width = FIRST_WINDOW.min(jobs);
-    let mut windows = Vec::new();
-    while !rest.is_empty() {
-        let (window, further) = rest.split_at(width.min(rest.len()));
-        windows.push(window.to_vec());
-        rest = further;
-        width = width.saturating_mul(2).min(jobs);
-    }
-    windows
 }
 
 /// Reads the metafiles of ancestors, side by side.

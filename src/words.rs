@@ -60,6 +60,16 @@ pub fn told(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{beginning} [... {left_out} more characters ...] {end}"))
 }
 
+/// Returns a text as a shell takes it for one word.
+#[must_use]
+pub fn word(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-:+@=".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+}
+
 fn written_out(text: &str, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&odd) {
         return Cow::Borrowed(text);

@@ -1,5 +1,8 @@
 //! Who asks: the providers of credentials, in the order of the AWS SDK.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -7,6 +10,7 @@ use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
@@ -41,6 +45,47 @@ pub(super) fn chain(
         )
         .or_else(CONTAINER, container());
     if settings.wants_instance() || is_instance() { chain.or_else(INSTANCE, instance()) } else { chain }
+}
+
+/// Knows when the credentials end that were given last. Clones are handles to the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ends(Arc<Mutex<Option<SystemTime>>>);
+
+impl Ends {
+    /// Returns the time, where whoever gave them says it.
+    pub(super) fn get(&self) -> Option<SystemTime> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives what a chain gives, and notes when that ends: a URL that was signed with it ends then, whatever it says itself.
+#[derive(Debug)]
+pub(super) struct Noted {
+    chain: CredentialsProviderChain,
+    ends: Ends,
+}
+
+/// Has a chain note when what it gives ends.
+pub(super) fn noted(chain: CredentialsProviderChain) -> (Noted, Ends) {
+    let ends = Ends::default();
+    (Noted { chain, ends: ends.clone() }, ends)
+}
+
+impl ProvideCredentials for Noted {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let given = self.chain.provide_credentials().await?;
+            *self.ends.0.lock().unwrap_or_else(PoisonError::into_inner) = given.expiry();
+            Ok(given)
+        })
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        self.chain.fallback_on_interrupt()
+    }
 }
 
 /// Exchanges a token for keys, and says what is missing for that: the SDK does not name the file that it does not find.

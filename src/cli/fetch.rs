@@ -1,14 +1,19 @@
 //! `metalogic fetch`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::artifact::Name;
-use crate::cli::session::{Session, all_of};
+use crate::cli::choice::{Choice, Verdicts, Wish};
+use crate::cli::session::{Ports, Session, all_of};
+use crate::config::ConfigError;
 use crate::failure::UsageError;
 use crate::fetch::{self, Destination, Fetched};
-use crate::show;
+use crate::locking;
+use crate::metafile::Metafile;
+use crate::policy::Policy;
+use crate::store::Key;
 
 /// Fetch a commit's artifacts to local files
 ///
@@ -31,6 +36,12 @@ pub(crate) struct Arguments {
     /// Resolve anew: a stored metafile may be behind
     #[arg(long)]
     fresh: bool,
+    /// What is asked of each artifact, whatever the registry asks: nearest, fresh (built or proven) or exact (built at the commit)
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<Policy>,
+    /// Take exactly what `metalogic lock` wrote into FILE, or fail
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["commit", "fresh", "policy"])]
+    locked: Option<PathBuf>,
     /// Say what would be fetched, and write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -38,19 +49,11 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<()> {
     let destination = destination(session, &arguments)?;
-    let commit = session.commit(arguments.commit.as_deref())?;
-    let ports = session.ports().await?;
-    let stored = if arguments.fresh { None } else { show::show(&*ports.store, commit).await? };
-    let (url, metafile) = match stored {
-        Some(shown) => (shown.url, shown.metafile),
-        None => {
-            let answer = session.compute(&ports, commit).await?;
-            if !arguments.fresh {
-                session.report.note("no metafile is stored there: what resolving gives now is fetched");
-            }
-            (answer.url, answer.metafile)
-        }
+    let Taken { ports, url, metafile, verdicts } = match &arguments.locked {
+        Some(file) => locked(session, file, &arguments.names).await?,
+        None => chosen(session, &arguments).await?,
     };
+    let commit = metafile.commit;
     let fetched =
         fetch::fetch(session.world(&ports), &metafile, &arguments.names, &destination, arguments.dry_run).await;
     let fetched = fetched.map_err(all_of)?;
@@ -67,7 +70,7 @@ pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
     let object = json!({
         "commit": commit.to_string(),
         "url": url,
-        "artifacts": fetched.iter().map(artifact).collect::<Vec<_>>(),
+        "artifacts": fetched.iter().map(|one| artifact(one, &verdicts)).collect::<Vec<_>>(),
         "store": ports.store.root(),
         "dry_run": arguments.dry_run,
     });
@@ -89,13 +92,46 @@ fn destination(session: &Session, arguments: &Arguments) -> Result<Destination, 
     session.destination(arguments.file.as_deref(), arguments.output.as_deref())
 }
 
-fn artifact(fetched: &Fetched) -> Value {
+/// Holds what is fetched by.
+struct Taken {
+    ports: Ports,
+    url: String,
+    metafile: Metafile,
+    verdicts: Verdicts,
+}
+
+async fn chosen(session: &Session, arguments: &Arguments) -> anyhow::Result<Taken> {
+    let commit = session.commit(arguments.commit.as_deref())?;
+    let ports = session.ports().await?;
+    let wish = Wish { commit, names: &arguments.names, policy: arguments.policy, fresh: arguments.fresh };
+    let Choice { url, metafile, verdicts } = session.choose(&ports, &wish).await?;
+    Ok(Taken { ports, url, metafile, verdicts })
+}
+
+/// Takes exactly what a lock says, from the store that is configured; where none is, from the one that the lock names.
+async fn locked(session: &Session, file: &Path, names: &[Name]) -> anyhow::Result<Taken> {
+    let lock = locking::read(file, names)?;
+    let ports = match session.config.store_place().await {
+        Ok(place) if !place.embedded => session.ports().await?,
+        Ok(_) | Err(ConfigError::NoStore) => {
+            Ports::new(session.config.store_at(&lock.store)?, session.config.ancestry()?)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let url = ports.store.url(&Key::Metafile(lock.commit));
+    Ok(Taken { ports, url, metafile: locking::as_metafile(&lock), verdicts: Verdicts::new() })
+}
+
+fn artifact(fetched: &Fetched, verdicts: &Verdicts) -> Value {
+    let verdict = verdicts.get(&fetched.name);
     json!({
         "name": fetched.name.to_string(),
         "commit": fetched.commit.to_string(),
         "path": fetched.target.as_ref().map(|path| path.display().to_string()),
         "size": fetched.size,
         "sha256": fetched.sha256.map(|digest| digest.to_string()),
+        "state": verdict.map(|(verdict, _)| verdict.state.word()),
+        "policy": verdict.map(|(_, policy)| policy.as_str()),
         "verified": fetched.verified,
         "present": fetched.present,
     })

@@ -53,7 +53,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let dirty = dirty(session, commit)?;
     let former = Former::of(session, commit);
     let foxtrot = former.warn_of_foxtrot(session);
-    let publishing = publish::publish(session.world(&ports), &catalog, commit, &items, arguments.dry_run);
+    let stamp = session.stamp();
+    let publishing = publish::publish(session.world(&ports), &catalog, commit, &items, &stamp, arguments.dry_run);
     let publishing = session.writing(&*ports.store, arguments.dry_run, publishing);
     let (published, same_tree) = futures::future::join(publishing, former.same_tree(session, &ports)).await;
     let published = published.map_err(all_of)?;

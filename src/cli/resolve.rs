@@ -2,8 +2,11 @@
 
 use serde_json::json;
 
+use crate::cli::choice::refusals;
 use crate::cli::session::{Session, conclude};
 use crate::metalogic::Keep;
+use crate::policy::Policy;
+use crate::status::judge_all;
 
 /// Resolve a commit: write its metafile, and print it
 ///
@@ -17,6 +20,10 @@ pub(crate) struct Arguments {
     /// Drop the names that nothing found supports; otherwise a write never removes a name
     #[arg(long)]
     rebuild: bool,
+    /// Fail where an artifact is not what is asked for: nearest, fresh (built or proven) or exact (built at the commit) [default: what the
+    /// registry asks]
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<Policy>,
     /// Print the metafile, and write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -36,6 +43,9 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     if !missing.is_empty() {
         session.report.note_list("missing still", &missing);
     }
+    let wanted = catalog.counted(&vocabulary.wanted);
+    let verdicts = judge_all(session.world(&ports).ancestry, Some(&catalog), &answer.metafile, wanted)?;
+    let refused = refusals(commit, &verdicts, |name| arguments.policy.or_else(|| catalog.policy(name)));
     let object = json!({
         "url": answer.url,
         "metafile": serde_json::to_value(&answer.metafile)?,
@@ -45,5 +55,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "dry_run": arguments.dry_run,
     });
     let answered = session.answer(&object, || answer.bytes.clone());
-    conclude(answered, answer.unknown().map(Into::into).into_iter().collect())
+    let mut errors: Vec<anyhow::Error> = answer.unknown().map(Into::into).into_iter().collect();
+    errors.extend(refused.into_iter().map(Into::into));
+    conclude(answered, errors)
 }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::future::{BoxFuture, Either, join_all, select};
 use futures::pin_mut;
@@ -13,11 +13,13 @@ use crate::address::Commit;
 use crate::ancestry::Ancestry;
 use crate::arrival::Destination;
 use crate::catalog::Catalog;
+use crate::cli::outlet::Writing;
 use crate::config::{Config, ConfigError, StorePlace};
-use crate::event::Observer;
+use crate::event::{Hushed, Observer};
 use crate::failure::{Failure, Kind, OutputClosed, OutputError, Several, UsageError};
 use crate::location::Location;
 use crate::metalogic::{Keep, Vocabulary};
+use crate::moment::{Moment, Stamp};
 use crate::report::Report;
 use crate::resolve::{self, Answer, Question, ResolveError};
 use crate::share::{Home, Manners};
@@ -34,7 +36,9 @@ pub(crate) struct Session {
     pub(crate) report: Arc<Report>,
     pub(crate) json: bool,
     observer: Arc<dyn Observer>,
+    hushed: Arc<dyn Observer>,
     closing: Mutex<Vec<BoxFuture<'static, ()>>>,
+    writing: Mutex<Option<Writing>>,
     told: Once,
 }
 
@@ -53,7 +57,9 @@ impl Ports {
 impl Session {
     pub(crate) fn new(config: Config, report: Arc<Report>, json: bool) -> Self {
         let observer: Arc<dyn Observer> = report.clone();
-        Self { config, report, json, observer, closing: Mutex::default(), told: Once::new() }
+        let hushed: Arc<dyn Observer> = Arc::new(Hushed(report.clone()));
+        let (closing, writing) = (Mutex::default(), Mutex::default());
+        Self { config, report, json, observer, hushed, closing, writing, told: Once::new() }
     }
 
     /// Returns who is told what happens.
@@ -70,6 +76,17 @@ impl Session {
     pub(crate) async fn close(&self) {
         let acts = std::mem::take(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner));
         join_all(acts).await;
+    }
+
+    /// Has what is being written finished when the run ends.
+    pub(crate) fn write_until_the_end(&self, writing: Writing) {
+        *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = Some(writing);
+    }
+
+    /// Waits for what is being written, and for whoever reads it in a pager. Nobody waits for the rest of an answer that was cut short.
+    pub(crate) fn finish_writing(&self, cut_short: bool) -> std::io::Result<()> {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        writing.map_or(Ok(()), |writing| writing.finish(cut_short))
     }
 
     /// Opens the store and history; says so where nobody configured a store.
@@ -103,6 +120,11 @@ impl Session {
     pub(crate) fn world<'a>(&'a self, ports: &'a Ports) -> World<'a> {
         let limits = self.config.limits();
         World { store: &*ports.store, ancestry: &*ports.ancestry, observer: &self.observer, limits }
+    }
+
+    /// Returns the same world for a flow whose walk is not told while it goes on.
+    pub(crate) fn hushed<'a>(&'a self, ports: &'a Ports) -> World<'a> {
+        World { observer: &self.hushed, ..self.world(ports) }
     }
 
     /// Does what writes, and warns where the store does not keep the conditions that keep writers from each other's work.
@@ -160,6 +182,16 @@ impl Session {
         Manners { observer: &self.observer, timeout: self.config.limits().timeout, dry_run }
     }
 
+    /// Returns when it is, and in which CI run, for what is written now.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp { at: Some(Self::now()), run: self.config.run_url() }
+    }
+
+    /// Returns when it is.
+    pub(crate) fn now() -> Moment {
+        Moment::of(SystemTime::now())
+    }
+
     /// Returns the commit that a revision names, HEAD when there is none.
     pub(crate) fn commit(&self, revision: Option<&str>) -> Result<Commit, ConfigError> {
         self.config.commit(revision.unwrap_or("HEAD"))
@@ -185,10 +217,27 @@ impl Session {
         Ok(catalog)
     }
 
+    /// Returns the registry as it counts for a commit; none where there is none, which is said.
+    pub(crate) async fn catalog_if_any(&self, ports: &Ports, commit: Commit) -> Result<Option<Catalog>, ConfigError> {
+        match self.catalog(ports, commit).await {
+            Ok(catalog) => Ok(Some(catalog)),
+            Err(ConfigError::NoRegistry { .. }) => {
+                self.report.note("there is no registry: what the stored metafile says is all that is known");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Resolves a commit without writing, as the readers do where nothing is stored.
     pub(crate) async fn compute(&self, ports: &Ports, commit: Commit) -> anyhow::Result<Answer> {
+        self.compute_in(self.world(ports), ports, commit).await
+    }
+
+    /// Resolves a commit without writing, in a world where the walk is told or not.
+    pub(crate) async fn compute_in(&self, world: World<'_>, ports: &Ports, commit: Commit) -> anyhow::Result<Answer> {
         let vocabulary = self.catalog(ports, commit).await?.vocabulary();
-        Ok(resolve::compute(self.world(ports), &Self::question(commit, &vocabulary, Keep::Everything)).await?)
+        Ok(resolve::compute(world, &Self::question(commit, &vocabulary, Keep::Everything)).await?)
     }
 
     /// Resolves a commit and writes its metafile, unless it is a dry run.
@@ -234,6 +283,11 @@ impl Session {
             return write(&mut out, words::text(&String::from_utf8_lossy(text)).as_bytes());
         }
         write(&mut out, text)
+    }
+
+    /// Writes a text with styles to standard output, as `--color` and `NO_COLOR` have it. What others wrote in it must be plain already.
+    pub(crate) fn print_styled(&self, text: &str) -> anyhow::Result<()> {
+        write(&mut anstream::stdout().lock(), text.as_bytes())
     }
 
     /// Writes the answer as JSON, or as what `text` makes of it.

@@ -2,7 +2,6 @@
 
 mod dialogue;
 mod shown;
-mod terminal;
 
 use std::io::IsTerminal as _;
 use std::time::Duration;

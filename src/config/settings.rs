@@ -64,6 +64,11 @@ impl Environment {
         self.0.get(OsStr::new(variable)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Returns a variable's value, as those count it to whom one that is set to nothing says something.
+    pub(super) fn set(&self, variable: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(variable)).map(OsString::as_os_str)
+    }
+
     pub(super) fn text(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
         let Some(value) = self.get(variable) else { return Ok(None) };
         let no_text = || ConfigError::Variable {

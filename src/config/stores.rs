@@ -11,6 +11,7 @@ use crate::registry::Terms;
 use crate::store::Store;
 use crate::store::directory::DirectoryStore;
 use crate::store::s3::S3Store;
+use crate::words;
 
 /// Says where the store is and who said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,13 +124,10 @@ impl Config {
     /// Returns the flags with which somebody can do by hand, from anywhere, what concerns this directory and this store.
     #[must_use]
     pub fn spelled(&self) -> String {
-        let word = |text: String| {
-            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-:+@=".contains(&byte);
-            if text.bytes().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-        };
         let entered = self.flags.directory.is_some();
-        let directory = entered.then(|| format!(" -C {}", word(self.directory.display().to_string())));
-        let store = self.store_flag().ok().flatten().map(|(_, place)| format!(" --store {}", word(place.to_string())));
+        let directory = entered.then(|| format!(" -C {}", words::word(&self.directory.display().to_string())));
+        let store =
+            self.store_flag().ok().flatten().map(|(_, place)| format!(" --store {}", words::word(&place.to_string())));
         directory.into_iter().chain(store).collect()
     }
 

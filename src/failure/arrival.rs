@@ -3,6 +3,7 @@
 use super::{Kind, Verdict, advised, local, store};
 use crate::arrival::ArrivalError;
 use crate::fetch::FetchError;
+use crate::url::UrlError;
 
 pub(super) fn fetch(error: &FetchError) -> Verdict {
     match error {
@@ -15,6 +16,23 @@ pub(super) fn fetch(error: &FetchError) -> Verdict {
         }
         FetchError::CaseTwice { .. } => advised(Kind::Usage, "fetch them one at a time with --as"),
         FetchError::Arrival(source) => arrival(source),
+    }
+}
+
+pub(super) fn url(error: &UrlError) -> Verdict {
+    match error {
+        UrlError::Unresolved { .. } => advised(
+            Kind::NotFound,
+            "`metalogic show` lists what is; a later build may have published it: --fresh looks again",
+        ),
+        UrlError::Gone { .. } => {
+            advised(Kind::NotFound, "--fresh looks for it elsewhere; somebody removed it from the store")
+        }
+        UrlError::Other { .. } => advised(
+            Kind::Integrity,
+            "no URL was made: these are not the bytes that were published. Find out who changed them, and build anew",
+        ),
+        UrlError::Store(source) => store(source),
     }
 }
 

@@ -28,7 +28,9 @@ fn refusal(error: &Refusal) -> Verdict {
             format!("did you mean {near}? Otherwise `metalogic registry add {name}` registers it"),
         ),
         Refusal::Unknown { name, near: None } => {
-            advised(Kind::UnknownArtifact, format!("`metalogic registry add {name}` registers it, or {rename}"))
+            let names = "`metalogic registry list` shows all names";
+            let rename = "a file is published under another name as NAME=FILE";
+            advised(Kind::UnknownArtifact, format!("`metalogic registry add {name}` registers it; {names}; {rename}"))
         }
         Refusal::Foreign { owner, .. } => advised(
             Kind::UnknownArtifact,

@@ -4,8 +4,12 @@
 
 use crate::address::{Commit, Tree};
 use crate::ancestry::{End, Lineage};
+use crate::tally::SUBMODULE;
 
 use super::Sought;
+
+/// The mode of a directory in a tree.
+pub(super) const DIRECTORY: u32 = 0o040_000;
 
 /// Says why reading fails.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -42,9 +46,9 @@ pub(super) struct TooLarge {
 /// Says that an object is not what git writes.
 #[derive(Debug, thiserror::Error)]
 #[error("the {kind:?} {id} is malformed")]
-struct Malformed {
-    kind: Kind,
-    id: String,
+pub(super) struct Malformed {
+    pub(super) kind: Kind,
+    pub(super) id: String,
 }
 
 /// Walks first parents: one object for each ancestor, and the commit itself. None where that is not there.
@@ -72,7 +76,7 @@ pub(super) fn seek(objects: &mut dyn Objects, old: Commit, new: Commit, most: us
             return Ok(Sought::Along);
         }
         let otherwise = |end| beside.map_or(end, Sought::Beside);
-        let Some(header) = read(objects, &at.to_string(), Kind::Commit, u64::MAX)? else {
+        let Some(header) = commit(objects, at)? else {
             return Ok(otherwise(Sought::Cut));
         };
         let mut parents = headers(&header, "parent");
@@ -99,13 +103,13 @@ pub(super) fn peel(objects: &mut dyn Objects, mut id: String) -> Result<Option<C
 
 /// Says whether a commit is there and has several parents.
 pub(super) fn is_merge(objects: &mut dyn Objects, commit: Commit) -> Result<bool, Cause> {
-    let header = read(objects, &commit.to_string(), Kind::Commit, u64::MAX)?;
+    let header = self::commit(objects, commit)?;
     Ok(header.is_some_and(|bytes| headers(&bytes, "parent").nth(1).is_some()))
 }
 
 /// Says whether a commit is there and has that one parent alone.
 pub(super) fn is_only_parent(objects: &mut dyn Objects, parent: Commit, commit: Commit) -> Result<bool, Cause> {
-    let header = read(objects, &commit.to_string(), Kind::Commit, u64::MAX)?;
+    let header = self::commit(objects, commit)?;
     let parents = header.map(|bytes| headers(&bytes, "parent").collect::<Vec<_>>());
     Ok(parents.is_some_and(|parents| *parents == [parent.to_string()]))
 }
@@ -153,8 +157,13 @@ pub(super) fn tree(objects: &mut dyn Objects, commit: Commit) -> Result<Option<T
 
 /// Returns the first parent of a commit: none inside where it is a root, none at all where the commit is not there.
 fn first_parent(objects: &mut dyn Objects, commit: Commit) -> Result<Option<Option<Commit>>, Cause> {
-    let Some(header) = read(objects, &commit.to_string(), Kind::Commit, u64::MAX)? else { return Ok(None) };
+    let Some(header) = self::commit(objects, commit)? else { return Ok(None) };
     Ok(Some(headers(&header, "parent").next().map(|id| id.parse()).transpose()?))
+}
+
+/// Returns the bytes of a commit; none where it is not there.
+pub(super) fn commit(objects: &mut dyn Objects, commit: Commit) -> Result<Option<Vec<u8>>, Cause> {
+    read(objects, &commit.to_string(), Kind::Commit, u64::MAX)
 }
 
 fn read(objects: &mut dyn Objects, id: &str, kind: Kind, largest: u64) -> Result<Option<Vec<u8>>, Cause> {
@@ -163,28 +172,61 @@ fn read(objects: &mut dyn Objects, id: &str, kind: Kind, largest: u64) -> Result
 }
 
 /// Returns the values of one header of a commit or a tag. The headers end where the message begins: at an empty line.
-fn headers(bytes: &[u8], name: &'static str) -> impl Iterator<Item = String> {
+pub(super) fn headers(bytes: &[u8], name: &'static str) -> impl Iterator<Item = String> {
     let lines = bytes.split(|&byte| byte == b'\n').take_while(|line| !line.is_empty());
     let value = move |line: &[u8]| Some(line.strip_prefix(name.as_bytes())?.strip_prefix(b" ")?.to_vec());
     lines.filter_map(value).map(|value| String::from_utf8_lossy(&value).into_owned())
 }
 
 /// Says that a tree ends in the middle of an entry.
-struct Cut;
+pub(super) struct Cut;
 
-/// Returns the id of a tree's entry of that name. Each entry is a mode, a space, a name, a null byte and the id's bytes.
+/// Holds an entry of a tree.
+pub(super) struct Entry<'t> {
+    /// The mode as git reads it: older versions wrote more of them.
+    pub(super) mode: u32,
+    pub(super) name: &'t [u8],
+    id: &'t [u8],
+}
+
+impl Entry<'_> {
+    /// Returns the full id of the entry's object.
+    pub(super) fn id(&self) -> String {
+        let digits = self.id.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')).collect()
+    }
+}
+
+/// Returns a tree's first entry, and the rest of the tree. Each entry is a mode, a space, a name, a null byte and the id's bytes.
+pub(super) fn first(tree: &[u8], id_length: usize) -> Result<Option<(Entry<'_>, &[u8])>, Cut> {
+    if tree.is_empty() {
+        return Ok(None);
+    }
+    let end = tree.iter().position(|&byte| byte == 0).ok_or(Cut)?;
+    let (title, rest) = tree.split_at(end);
+    let (id, rest) = rest.get(1..).and_then(|rest| rest.split_at_checked(id_length)).ok_or(Cut)?;
+    let space = title.iter().position(|&byte| byte == b' ').ok_or(Cut)?;
+    let (mode, name) = (title.get(..space).unwrap_or_default(), title.get(space + 1..).unwrap_or_default());
+    let mode = str::from_utf8(mode).ok().and_then(|mode| u32::from_str_radix(mode, 8).ok()).ok_or(Cut)?;
+    Ok(Some((Entry { mode: canonical(mode), name, id }, rest)))
+}
+
+/// Returns the mode that git shows for one: of a file's permissions only whether its owner may execute it, and what is nothing else is a submodule.
+fn canonical(mode: u32) -> u32 {
+    match mode & 0o170_000 {
+        0o100_000 if mode & 0o100 != 0 => 0o100_755,
+        0o100_000 => 0o100_644,
+        0o120_000 => 0o120_000,
+        0o040_000 => DIRECTORY,
+        _ => SUBMODULE,
+    }
+}
+
+/// Returns the id of a tree's entry of that name; none for a submodule, whose commit is another repository's.
 fn entry(mut tree: &[u8], name: &str, id_length: usize) -> Result<Option<String>, Cut> {
-    while !tree.is_empty() {
-        let end = tree.iter().position(|&byte| byte == 0).ok_or(Cut)?;
-        let (title, rest) = tree.split_at(end);
-        let (id, rest) = rest.get(1..).and_then(|rest| rest.split_at_checked(id_length)).ok_or(Cut)?;
-        let space = title.iter().position(|&byte| byte == b' ').ok_or(Cut)?;
-        if title.get(space + 1..) == Some(name.as_bytes()) {
-            // A submodule's commit is another repository's.
-            if title.get(..space) == Some(b"160000") {
-                return Ok(None);
-            }
-            return Ok(Some(id.iter().map(|byte| format!("{byte:02x}")).collect()));
+    while let Some((entry, rest)) = first(tree, id_length)? {
+        if entry.name == name.as_bytes() {
+            return Ok((entry.mode != SUBMODULE).then(|| entry.id()));
         }
         tree = rest;
     }

@@ -123,13 +123,23 @@ pub fn refusals(items: &[Item], catalog: &Catalog) -> Vec<Refusal> {
             let (first, second) = (first.to_owned(), path.clone());
             refusals.push(Refusal::Twice { name: name.clone(), first, second });
         }
-        match catalog.standing(&name) {
-            Standing::Ours => refusals.extend(files::inspect(path).err().map(Refusal::File)),
-            Standing::Unknown(near) => refusals.push(Refusal::Unknown { name, near }),
-            Standing::Foreign(owner) => refusals.push(Refusal::Foreign { name, owner }),
-            Standing::Excluded(owner) => refusals.push(Refusal::Excluded { name, owner }),
-            Standing::Retired(owner) => refusals.push(Refusal::Retired { name, owner }),
+        match refusal(&name, catalog) {
+            Some(refusal) => refusals.push(refusal),
+            None => refusals.extend(files::inspect(path).err().map(Refusal::File)),
         }
     }
     refusals
+}
+
+/// Says why no artifact of that name may be built here; none where it may.
+#[must_use]
+pub fn refusal(name: &Name, catalog: &Catalog) -> Option<Refusal> {
+    let name = name.clone();
+    match catalog.standing(&name) {
+        Standing::Ours => None,
+        Standing::Unknown(near) => Some(Refusal::Unknown { name, near }),
+        Standing::Foreign(owner) => Some(Refusal::Foreign { name, owner }),
+        Standing::Excluded(owner) => Some(Refusal::Excluded { name, owner }),
+        Standing::Retired(owner) => Some(Refusal::Retired { name, owner }),
+    }
 }

@@ -113,7 +113,7 @@ pub fn add(text: &[u8], file: &str, addition: &Addition<'_>) -> Result<Edited, E
     for name in addition.names {
         expect_free(&expected, text, file, &project, name)?;
         let description = addition.description.map(str::to_owned);
-        let entry = Entry { name: name.clone(), description };
+        let entry = Entry { description, ..Entry::named(name.clone()) };
         let holds = expected.projects.entry(project.clone()).or_default();
         if holds.active().any(|active| active == name) {
             edited.present.push(name.clone());

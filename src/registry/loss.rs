@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ProjectName, Registry};
+use super::{Entry, ProjectName, Registry};
 use crate::artifact::Name;
 
 /// Names one thing that would be lost. To retire a name is to keep it.
@@ -26,6 +26,15 @@ pub enum Loss {
         /// The project that would have it.
         to: ProjectName,
     },
+    /// What is declared of an artifact would be undeclared, so that less would be asked of it, and nobody would know.
+    Declared {
+        /// The artifact's name.
+        name: Name,
+        /// The project that has it.
+        project: ProjectName,
+        /// What is declared: `inputs` or `policy`.
+        key: &'static str,
+    },
 }
 
 impl fmt::Display for Loss {
@@ -34,6 +43,7 @@ impl fmt::Display for Loss {
             Self::Project(project) => write!(f, "the project {project} would be gone"),
             Self::Name { name, project } => write!(f, "{name} of project {project} would be gone"),
             Self::Moved { name, from, to } => write!(f, "{name} would move from project {from} to {to}"),
+            Self::Declared { name, project, key } => write!(f, "{key} of {name} of project {project} would be gone"),
         }
     }
 }
@@ -57,7 +67,21 @@ impl Registry {
                     Some(_) => {}
                 }
             }
+            losses.extend(holds.artifacts.iter().flat_map(|entry| entry.undeclared(project, next.entry(&entry.name))));
         }
         losses
+    }
+}
+
+impl Entry {
+    /// Returns what would be undeclared if `next` took this one's place. What is retired or gone declares nothing, which is not told again.
+    fn undeclared(&self, project: &ProjectName, next: Option<&Self>) -> Vec<Loss> {
+        let Some(next) = next else { return Vec::new() };
+        let keys = [
+            ("inputs", self.inputs.is_some() && next.inputs.is_none()),
+            ("policy", self.policy.is_some() && next.policy.is_none()),
+        ];
+        let loss = |key| Loss::Declared { name: self.name.clone(), project: project.clone(), key };
+        keys.into_iter().filter(|(_, lost)| *lost).map(|(key, _)| loss(key)).collect()
     }
 }

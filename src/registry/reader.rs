@@ -1,5 +1,6 @@
 //! Reads a registry and collects everything that is wrong with it.
 
+mod entry;
 mod store;
 mod table;
 
@@ -11,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::{Place, Places, Problem};
-use super::{Entry, MOST_UNDEFINED, Project, ProjectName, Registry, RegistryError, RepositoryTable, near_project};
+use super::{MOST_UNDEFINED, Project, ProjectName, Registry, RegistryError, RepositoryTable, near_project};
 use crate::artifact::Name;
 
 pub(super) use table::{repository_table, store_table, versions_table};
@@ -167,25 +168,6 @@ impl<'d> Reader<'d> {
             }
         }
         project
-    }
-
-    fn entry(&mut self, project: &'d str, item: &'d Spanned<DeValue<'_>>) -> Option<Entry> {
-        if item.get_ref().is_str() {
-            return Some(Entry { name: self.name(project, item, false)?, description: None });
-        }
-        let (mut name, mut description) = (None, None);
-        let fields = self.table(item, "an artifact name in quotes, or a table with a name,")?;
-        for (key, value) in fields {
-            match key.get_ref().as_ref() {
-                "name" => name = self.name(project, value, false),
-                "description" => description = self.text(value, "a description in quotes").map(str::to_owned),
-                _ => self.unknown_key(key, " of an artifact"),
-            }
-        }
-        if !fields.contains_key("name") {
-            self.problem(item.span().start, "this artifact has no name".to_owned());
-        }
-        Some(Entry { name: name?, description })
     }
 
     /// Reads one artifact name and remembers where it stands.

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::Question;
+use super::{Question, ResolveError};
 use crate::address::Commit;
 use crate::artifact::Name;
-use crate::metafile::Record;
+use crate::event::Event;
+use crate::metafile::{Metafile, Record};
 use crate::metalogic::{Keep, Resolution};
-use crate::store::{Key, StoreError};
+use crate::store::Key;
 use crate::walk::Walk;
 use crate::world::World;
 
@@ -19,7 +20,7 @@ pub(super) async fn record(
     question: &Question<'_>,
     walk: &mut Walk<'_>,
     resolution: &mut Resolution,
-) -> Result<(), StoreError> {
+) -> Result<(), ResolveError> {
     let commit = question.commit;
     let Resolution { metafile, found, .. } = resolution;
     // Only of what was found now: what else was looked at depends on how far ahead it was looked.
@@ -69,6 +70,29 @@ pub(super) async fn record(
             let record = metafile.details.entry(name).or_default();
             *record = record.learn(&known);
         }
+    }
+    record_inputs(world, question, metafile)
+}
+
+/// Fills in what the artifacts that stand at the commit were built from, where that is declared: of what this run published, and of what nothing
+/// is recorded yet. What was recorded once stays, whatever is declared later.
+fn record_inputs(world: World<'_>, question: &Question<'_>, metafile: &mut Metafile) -> Result<(), ResolveError> {
+    let commit = question.commit;
+    let is_here = |name: &&Name| metafile.artifacts.get(*name) == Some(&commit);
+    let recorded = |name: &Name| metafile.details.get(name).is_some_and(|record| record.inputs.is_some());
+    let is_new = |name: &&Name| question.known.contains_key(*name) || !recorded(name);
+    let declared = question.vocabulary.inputs.iter().filter(|(name, _)| is_here(name) && is_new(name));
+    let (names, declared): (Vec<_>, Vec<_>) = declared.unzip();
+    if names.is_empty() {
+        return Ok(());
+    }
+    // Where git does not have the trees, nobody can say what it was built from.
+    let all = world.ancestry.inputs(commit, &declared)?.unwrap_or_default();
+    for (name, taken) in names.into_iter().zip(all) {
+        if !taken.idle.is_empty() {
+            world.observer.observe(&Event::InputsIdle { name: name.clone(), commit, specs: taken.idle });
+        }
+        metafile.details.entry(name.clone()).or_default().inputs = Some(taken.digest);
     }
     Ok(())
 }

@@ -17,7 +17,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag,
+    Attributes, Body, Changed, Condition, Content, Guarantees, Key, Object, Prefix, Presigned, Put, Source, Store,
+    StoreError, Tag, Validity,
 };
 use crate::address::Commit;
 use crate::location::file_url;
@@ -83,6 +84,10 @@ impl Store for DirectoryStore {
         task::run(key.to_string(), path.clone(), move |task| read::get(task, &path, largest)).await
     }
 
+    async fn get_changed(&self, key: &Key, largest: u64, than: &Tag) -> Result<Changed, StoreError> {
+        Changed::of(self.get(key, largest).await, than)
+    }
+
     async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
         let path = self.site.path(key);
         task::run(key.to_string(), path.clone(), move |task| read::open(task, &path, range)).await
@@ -123,6 +128,11 @@ impl Store for DirectoryStore {
         let (site, key) = (Arc::clone(&self.site), key.clone());
         let path = site.path(&key);
         task::run(key.to_string(), path, move |task| write::delete(task, &site, &key)).await
+    }
+
+    /// A file's own URL needs no signature.
+    async fn presigned(&self, _: &Key, _: Validity) -> Result<Option<Presigned>, StoreError> {
+        Ok(None)
     }
 
     fn expect(&self, _: usize) {}

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 
 use super::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag, Upload,
-    is_near, source,
+    Attributes, Body, Changed, Condition, Content, Guarantees, Key, Object, Prefix, Presigned, Put, Source, Store,
+    StoreError, Tag, Upload, Validity, is_near, source,
 };
 use crate::address::Commit;
 use crate::artifact::Digest;
@@ -139,6 +139,10 @@ impl Store for MemoryStore {
         Ok(Some((stored.bytes, stored.tag)))
     }
 
+    async fn get_changed(&self, key: &Key, largest: u64, than: &Tag) -> Result<Changed, StoreError> {
+        Changed::of(self.get(key, largest).await, than)
+    }
+
     async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
         let stored = self.shelf().objects.get(&key.to_string()).cloned();
         Ok(stored.map(|stored| (stored.object(), Body::Stream(pieces(stored.cut(range)).boxed()))))
@@ -197,6 +201,10 @@ impl Store for MemoryStore {
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.shelf().objects.remove(&key.to_string());
         Ok(())
+    }
+
+    async fn presigned(&self, _: &Key, _: Validity) -> Result<Option<Presigned>, StoreError> {
+        Ok(None)
     }
 
     fn expect(&self, _: usize) {}

@@ -5,6 +5,7 @@ mod body;
 mod bucket;
 mod client;
 mod copy;
+mod document;
 mod failed;
 mod guarantees;
 mod headers;
@@ -12,6 +13,7 @@ mod meter;
 mod multipart;
 mod parts;
 mod pieces;
+mod presigned;
 mod read;
 mod signed;
 mod survey;
@@ -28,7 +30,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag,
+    Attributes, Body, Changed, Condition, Content, Guarantees, Key, Object, Prefix, Presigned, Put, Source, Store,
+    StoreError, Tag, Validity,
 };
 use crate::address::Commit;
 use crate::aws::Common;
@@ -111,7 +114,11 @@ impl Store for S3Store {
     }
 
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
-        read::get(&self.bucket, key, largest).await
+        document::get(&self.bucket, key, largest).await
+    }
+
+    async fn get_changed(&self, key: &Key, largest: u64, than: &Tag) -> Result<Changed, StoreError> {
+        document::get_changed(&self.bucket, key, largest, than).await
     }
 
     async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
@@ -146,6 +153,10 @@ impl Store for S3Store {
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         write::delete(&self.bucket, key).await
+    }
+
+    async fn presigned(&self, key: &Key, validity: Validity) -> Result<Option<Presigned>, StoreError> {
+        presigned::presigned(&self.bucket, key, validity).await.map(Some)
     }
 
     fn expect(&self, requests: usize) {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::address::Commit;
-use crate::ancestry::{Ancestry, End, Lineage};
+use crate::ancestry::{Ancestry, AncestryError, End, Lineage};
 use crate::metafile::{Metafile, STRIDE};
 
 /// Knows the ancestors of one commit. Distances are steps from it: 0 is the commit itself, 1 its parent.
@@ -60,6 +60,26 @@ impl Line {
     /// Says whether more of it may be learned.
     pub(super) fn goes_on(&self) -> bool {
         self.end == End::Unknown
+    }
+
+    /// Returns who is so many steps away, as far as the line is known without a gap.
+    pub(super) fn known(&self, distance: usize) -> Option<Commit> {
+        distance.checked_sub(1).map_or(Some(self.commit), |index| self.ancestors.get(index).copied())
+    }
+
+    /// Asks git for up to `most` further ancestors, where it was not asked for all that it has. Says whether there may be more.
+    pub(super) fn lengthen(
+        &mut self,
+        ancestry: &dyn Ancestry,
+        most: usize,
+    ) -> Result<(bool, Option<Broken>), AncestryError> {
+        if self.end != End::Most {
+            return Ok((false, None));
+        }
+        let last = self.ancestors.last().copied().unwrap_or(self.commit);
+        let broken = self.append(ancestry.first_parents(last, most)?);
+        self.base = self.ancestors.len();
+        Ok((true, broken))
     }
 
     /// Leaves off before an ancestor, and returns it.

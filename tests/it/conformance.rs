@@ -6,6 +6,7 @@ use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -15,7 +16,8 @@ use metalogic::artifact::{Digest, Mode};
 use metalogic::store::directory::DirectoryStore;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Found, Key, Object, Prefix, Put, Store, StoreError, Tag, Upload,
+    Attributes, Body, Changed, Condition, Content, Found, Key, Object, Prefix, Put, Store, StoreError, Tag, Upload,
+    Validity,
 };
 
 use crate::fake::Fake;
@@ -81,6 +83,8 @@ conformance! {
         a_file_that_changes_while_it_is_read_puts_nothing
         a_file_that_is_gone_or_no_file_any_more_has_changed
         what_is_too_large_tells_a_tag_to_replace_it_with
+        what_has_not_changed_is_not_given_again
+        a_url_that_needs_no_credentials_is_made_where_it_takes_one
         a_copy_keeps_bytes_and_attributes
         a_copy_never_overwrites
         a_copy_of_nothing_is_not_found
@@ -385,6 +389,36 @@ async fn what_is_too_large_tells_a_tag_to_replace_it_with(store: &Subject) {
         assert_eq!(largest, limit);
         put(store, &key, &[b'y'; 1000], &matches(&tag)).await.unwrap();
     }
+}
+
+async fn what_has_not_changed_is_not_given_again(store: &Subject) {
+    let key = Key::Metafile(commit(1));
+    let look = async |than: &Tag, largest| store.get_changed(&key, largest, than).await;
+    assert_eq!(look(&no_such_tag(), 10).await.unwrap(), Changed::Gone);
+    let first = put(store, &key, b"first", &Condition::Absent).await.unwrap();
+    assert_eq!(look(&first, 10).await.unwrap(), Changed::Unchanged);
+    // However large it is, nobody reads it.
+    assert_eq!(look(&first, 0).await.unwrap(), Changed::Unchanged);
+    assert_eq!(look(&no_such_tag(), 10).await.unwrap(), Changed::Here("first".into(), first.clone()));
+    let second = put(store, &key, b"second", &matches(&first)).await.unwrap();
+    assert_eq!(look(&first, 10).await.unwrap(), Changed::Here("second".into(), second.clone()));
+    assert_eq!(look(&second, 10).await.unwrap(), Changed::Unchanged);
+    let Err(StoreError::TooLarge { size: 6, largest: 5, tag, .. }) = look(&first, 5).await else {
+        panic!("6 bytes are more than 5");
+    };
+    assert_eq!(tag, second);
+    (store.plant)(key.to_string(), b"by another program".to_vec()).await;
+    let Changed::Here(bytes, planted) = look(&second, 100).await.unwrap() else { panic!("it is another") };
+    assert_eq!((bytes, look(&planted, 100).await.unwrap()), ("by another program".into(), Changed::Unchanged));
+    store.delete(&key).await.unwrap();
+    assert_eq!(look(&planted, 100).await.unwrap(), Changed::Gone);
+}
+
+async fn a_url_that_needs_no_credentials_is_made_where_it_takes_one(store: &Subject) {
+    let key = artifact(1, "a+b.zip");
+    put(store, &key, b"bytes", &Condition::Absent).await.unwrap();
+    let signed = store.presigned(&key, Validity::new(Duration::from_secs(60)).unwrap()).await.unwrap();
+    assert_eq!(signed.is_some(), store.root().starts_with("s3://"), "{signed:?}");
 }
 
 async fn a_copy_keeps_bytes_and_attributes(store: &Subject) {

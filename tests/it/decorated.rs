@@ -12,7 +12,8 @@ use futures::future::{BoxFuture, FutureExt as _};
 use metalogic::address::Commit;
 use metalogic::metalogic::Listing;
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Put, Source, Store, StoreError, Tag,
+    Attributes, Body, Changed, Condition, Content, Guarantees, Key, Object, Outage, Prefix, Presigned, Put, Source,
+    Store, StoreError, Tag, Validity,
 };
 
 /// What becomes of an operation.
@@ -163,6 +164,14 @@ impl Store for Decorated {
         self.watched(format!("get {key}"), act).await
     }
 
+    async fn get_changed(&self, key: &Key, largest: u64, than: &Tag) -> Result<Changed, StoreError> {
+        let act = |store: Arc<dyn Store>| {
+            let (key, than) = (key.clone(), than.clone());
+            async move { store.get_changed(&key, largest, &than).await }.boxed()
+        };
+        self.watched(format!("get-changed {key}"), act).await
+    }
+
     async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
         let act = |store: Arc<dyn Store>| {
             let (key, range) = (key.clone(), range.clone());
@@ -219,6 +228,14 @@ impl Store for Decorated {
             async move { store.delete(&key).await }.boxed()
         };
         self.watched(format!("delete {key}"), act).await
+    }
+
+    async fn presigned(&self, key: &Key, validity: Validity) -> Result<Option<Presigned>, StoreError> {
+        let act = |store: Arc<dyn Store>| {
+            let key = key.clone();
+            async move { store.presigned(&key, validity).await }.boxed()
+        };
+        self.watched(format!("presigned {key}"), act).await
     }
 
     fn expect(&self, requests: usize) {

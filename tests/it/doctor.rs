@@ -10,7 +10,8 @@ use metalogic::metalogic::Listing;
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::s3::{Lifecycle, Survey, Uploads, Versioning};
 use metalogic::store::{
-    Attributes, Body, Condition, Content, Denial, Guarantees, Key, Object, Prefix, Put, Source, Store, StoreError, Tag,
+    Attributes, Body, Changed, Condition, Content, Denial, Guarantees, Key, Object, Prefix, Presigned, Put, Source,
+    Store, StoreError, Tag, Validity,
 };
 use s3s::dto::{
     AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
@@ -436,6 +437,9 @@ impl Store for Hasty {
     async fn get(&self, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
         self.0.get(key, largest).await
     }
+    async fn get_changed(&self, key: &Key, largest: u64, than: &Tag) -> Result<Changed, StoreError> {
+        self.0.get_changed(key, largest, than).await
+    }
     async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
         self.0.open(key, range).await
     }
@@ -472,6 +476,9 @@ impl Store for Hasty {
     }
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.0.delete(key).await
+    }
+    async fn presigned(&self, key: &Key, validity: Validity) -> Result<Option<Presigned>, StoreError> {
+        self.0.presigned(key, validity).await
     }
     fn expect(&self, requests: usize) {
         self.0.expect(requests);

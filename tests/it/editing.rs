@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 use metalogic::artifact::Name;
+use metalogic::policy::Policy;
 use metalogic::registry::edit::{Addition, EditError, Edited, add};
 use metalogic::registry::{Entry, LARGEST, ProjectName, Registry};
 
@@ -140,7 +141,7 @@ fn a_description_makes_an_entry_a_table() {
         let addition = Addition { project: Some(&project), names: &names, description, new_project: false };
         let new = add(text.as_bytes(), "x", &addition).unwrap().text;
         let registry = parse(std::str::from_utf8(&new).unwrap());
-        let expected = Entry { name: name("n"), description: description.map(str::to_owned) };
+        let expected = Entry { description: description.map(str::to_owned), ..Entry::named(name("n")) };
         assert_eq!(registry.projects[&project].artifacts.last(), Some(&expected));
         String::from_utf8(new).unwrap()
     };
@@ -149,6 +150,22 @@ fn a_description_makes_an_entry_a_table() {
         "[projects.a]\nartifacts = ['x', { name = \"n\", description = \"the \\\"n\\\"\\u0009\\\\ é\" }]\n"
     );
     described("[[projects.a.artifacts]]\nname = 'x'\n");
+}
+
+#[test]
+fn what_is_declared_of_the_others_stays() {
+    let table = "name = 'x'\ninputs = [\n  'web/', # ours\n  ':!*.md',\n]\npolicy = 'exact'\n";
+    let text = format!("[[projects.a.artifacts]]\n{table}\n[store]\nurl = 's3://dev'\n");
+    let new = added(&text, "a", &["n"]);
+    let expected = format!("{table}\n[[projects.a.artifacts]]\nname = \"n\"\n");
+    assert!(new.contains(&expected), "{new}");
+    let entry = parse(&new).entry(&name("x")).cloned().unwrap();
+    assert_eq!((entry.inputs.unwrap().specs().len(), entry.policy), (2, Some(Policy::Exact)));
+    let inline = "[projects.a]\nartifacts = [{ name = 'x', inputs = ['web/'], policy = 'fresh' }]\nretired = ['n']\n";
+    assert_eq!(
+        added(inline, "a", &["n"]),
+        "[projects.a]\nartifacts = [{ name = 'x', inputs = ['web/'], policy = 'fresh' }, \"n\"]\nretired = []\n"
+    );
 }
 
 #[test]
@@ -209,8 +226,11 @@ fn registry(rng: &mut Rng) -> String {
         for n in 0..count {
             *next += 1;
             array += &pick(rng, &["", " ", "\n", "\n    ", " # c, ]\n\t", "\n# 'c'\n  "]);
-            array += &match rng.u8(..4) {
+            array += &match rng.u8(..5) {
                 0 if tables => format!("{{ name = 'n{next}', description = \"#,]\" }}"),
+                2 if tables => {
+                    format!("{{ inputs = ['#web/', # g ]\n \":!**/*.md\",], name = 'n{next}', policy = 'fresh' }}")
+                }
                 1 => format!("\"n{next}\""),
                 _ => format!("'n{next}'"),
             };
@@ -262,7 +282,7 @@ fn an_addition_is_the_old_registry_and_the_name_and_every_line_of_the_old_file()
         let mut expected = old.clone();
         let project = expected.projects.entry(project(to)).or_default();
         project.retired.retain(|name| *name != wanted);
-        project.artifacts.push(Entry { name: wanted.clone(), description: None });
+        project.artifacts.push(Entry::named(wanted.clone()));
         let said = parse(&new);
         assert!(said.projects.keys().eq(expected.projects.keys()), "seed {seed}:\n{text}\n---\n{new}");
         assert_eq!(said, expected, "seed {seed}:\n{text}\n---\n{new}");

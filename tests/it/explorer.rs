@@ -25,6 +25,7 @@ use metalogic::catalog::Catalog;
 use metalogic::event::{Observer, Silent};
 use metalogic::metafile::{LARGEST, Metafile, Record};
 use metalogic::metalogic::{Keep, Metalogic, Vocabulary};
+use metalogic::moment::Stamp;
 use metalogic::publish::{self, Item};
 use metalogic::registry::Registry;
 use metalogic::registry::Terms;
@@ -557,7 +558,9 @@ fn publisher(file: &str, directory: &std::path::Path) -> Act {
         Box::pin(async move {
             let (history, observer): (_, Arc<dyn Observer>) = (history(), Arc::new(Silent));
             let world = world(&*store, &history, &observer);
-            publish::publish(world, &catalog(), here(), std::slice::from_ref(&item), false).await.unwrap();
+            publish::publish(world, &catalog(), here(), std::slice::from_ref(&item), &Stamp::default(), false)
+                .await
+                .unwrap();
             Some(item.name)
         })
     })

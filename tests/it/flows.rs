@@ -15,6 +15,7 @@ use metalogic::catalog::Catalog;
 use metalogic::event::{Event, Observer, Silent};
 use metalogic::metafile::{LARGEST, Metafile, Record, SkipLinks};
 use metalogic::metalogic::{Keep, Vocabulary};
+use metalogic::moment::Stamp;
 use metalogic::publish::{self, Item, PublishError};
 use metalogic::registry::Registry;
 use metalogic::resolve::{self, Answer, Question, ResolveError};
@@ -42,7 +43,7 @@ fn chain(commits: &[Commit]) -> ToldHistory {
 
 fn wanted(names: &[&str]) -> Vocabulary {
     let names: std::collections::BTreeSet<Name> = names.iter().map(|text| name(text)).collect();
-    Vocabulary { wanted: names.clone(), registered: names, retired: Default::default() }
+    Vocabulary { wanted: names.clone(), registered: names, ..Vocabulary::default() }
 }
 
 /// Stubs one commit.
@@ -642,7 +643,9 @@ async fn nobody_is_told_that_something_is_published_which_is_gone() {
     let items = ["a.zip", "b.zip"].map(item);
     items.iter().for_each(|item| std::fs::write(&item.path, "bytes").unwrap());
     let store = Decorated::new(memory.clone(), Cleaner(memory.clone()));
-    let published = publish::publish(Stage::new(&store, &history).world(), &catalog, commit(1), &items, false).await;
+    let published =
+        publish::publish(Stage::new(&store, &history).world(), &catalog, commit(1), &items, &Stamp::default(), false)
+            .await;
     let failures = published.unwrap().failures;
     assert!(matches!(&failures[..], [PublishError::Gone { name, .. }] if name.as_str() == "a.zip"), "{failures:?}");
 }

@@ -125,7 +125,7 @@ async fn a_history_that_was_lived_through_resolves_as_the_oracle_says() {
         let limits = Limits { max_ancestors: rng.usize(0..8), jobs: rng.usize(1..5), ..Limits::default() };
         let world = World { store: &store, ancestry: &repository, observer: &observer, limits };
         let names: std::collections::BTreeSet<Name> = NAMES.iter().map(|name| name.parse().unwrap()).collect();
-        let vocabulary = Vocabulary { wanted: names.clone(), registered: names.clone(), retired: Default::default() };
+        let vocabulary = Vocabulary { wanted: names.clone(), registered: names.clone(), ..Vocabulary::default() };
         let known = BTreeMap::new();
         let question = |commit| Question {
             commit,

@@ -12,6 +12,7 @@ use metalogic::artifact::{Digest, Mode, Name};
 use metalogic::config::{duration, jobs, max_ancestors};
 use metalogic::failure::Failure;
 use metalogic::hook::{Heard, Hook};
+use metalogic::inputs::Inputs;
 use metalogic::location::{FileName, Location, is_bucket};
 use metalogic::metafile::{Metafile, MetafileError};
 use metalogic::metalogic::Listing;
@@ -210,6 +211,11 @@ pub fn registry(bytes: &[u8]) {
             assert_eq!(read.owner(name).unwrap().project, project);
         }
     }
+    read.projects
+        .values()
+        .flat_map(|holds| &holds.artifacts)
+        .filter_map(|entry| entry.inputs.as_ref())
+        .for_each(inputs);
     read.unknown_keys.iter().for_each(|unknown| expect_line(&unknown.to_string()));
     assert_eq!(Registry::store_table_of(bytes, FILE).unwrap(), read.store);
     assert_eq!(Registry::pointer_of(bytes, FILE).unwrap(), read.repository.registry);
@@ -226,8 +232,22 @@ pub fn registry(bytes: &[u8]) {
             let mut expected = read.all_names();
             expected.insert(added.clone());
             assert!(now.all_names() == expected && now.store == read.store && now.versions == read.versions);
+            assert!(read.all_names().iter().all(|name| now.entry(name) == read.entry(name)));
             let again = edit::add(&edited.text, FILE, &addition).unwrap();
             assert!(again.text == edited.text && again.present == [added]);
+        }
+    }
+}
+
+/// What is declared is read as itself, and nothing is taken in a directory that is passed over.
+fn inputs(declared: &Inputs) {
+    assert_eq!(Inputs::parse(declared.specs()).as_ref(), Ok(declared));
+    let own = declared.specs().iter().map(|spec| spec.trim_start_matches([':', '!']));
+    for path in own.chain(["web/a.md", "libs/common/x/y/z.c", "a"]) {
+        let path = path.trim_matches('/').as_bytes();
+        if declared.is_match(path) {
+            let above = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at]);
+            assert!(above.chain([&b""[..]]).all(|directory| declared.may_match_below(directory)), "{declared:?}");
         }
     }
 }

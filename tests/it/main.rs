@@ -15,7 +15,12 @@
 #![cfg_attr(not(feature = "aws-sdk-ssm"), allow(dead_code))]
 
 mod alike;
+mod answers;
 mod architecture;
+#[cfg(unix)]
+mod bisect;
+mod bisection;
+mod chronicle;
 mod cli;
 mod conformance;
 mod corpus;
@@ -39,6 +44,7 @@ mod hooked;
 #[cfg(unix)]
 mod hooks;
 mod hostile;
+mod inputs;
 #[cfg(unix)]
 mod killed;
 mod laws;
@@ -70,6 +76,9 @@ mod simulation;
 mod spared;
 mod staging;
 mod startifact;
+mod states;
 mod stubs;
+mod urls;
 mod versions;
+mod waiting;
 mod words;

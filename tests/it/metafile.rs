@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use fastrand::Rng;
 use metalogic::address::{Commit, Tree};
 use metalogic::artifact::{Digest, Mode, Name};
-use metalogic::metafile::{LARGEST, Metafile, MetafileError, Record};
+use metalogic::metafile::{Attempt, LARGEST, Metafile, MetafileError, Progress, Record};
+use metalogic::moment::Moment;
 use serde_json::{Map, Value, json};
 
 const COMMIT: &str = "bb7abf8df6603159deacf1e1060c3dbf49489d8a";
@@ -105,11 +106,24 @@ fn random_record(rng: &mut Rng) -> Record {
             size: rng.bool().then(|| rng.u64(..)),
             sha256: rng.bool().then(|| Digest::of(&[rng.u8(..)])),
             mode: rng.bool().then(|| format!("{:03o}", rng.u16(..0o1000)).parse().unwrap()),
+            inputs: rng.bool().then(|| Digest::of(&[rng.u8(..)])),
+            run: rng.bool().then(|| random_text(rng)),
+            at: rng.bool().then(|| Moment::of_seconds(rng.u64(..300_000_000_000))),
             unknown: random_fields(rng, 2),
         };
         if !record.is_empty() {
             return record;
         }
+    }
+}
+
+fn random_attempt(rng: &mut Rng) -> Attempt {
+    Attempt {
+        state: [Progress::Pending, Progress::Failed, Progress::Other("cancelled".to_owned())][rng.usize(..3)].clone(),
+        run: rng.bool().then(|| random_text(rng)),
+        at: rng.bool().then(|| Moment::of_seconds(rng.u64(..))),
+        reason: rng.bool().then(|| random_text(rng)),
+        unknown: random_fields(rng, 2),
     }
 }
 
@@ -122,6 +136,9 @@ fn random_metafile(rng: &mut Rng) -> Metafile {
         if rng.bool() {
             metafile.details.insert(name, random_record(rng));
         }
+    }
+    for _ in 0..rng.usize(..3) {
+        metafile.attempts.insert(random_name(rng), random_attempt(rng));
     }
     metafile.tree = rng.bool().then(|| random_commit(rng).to_string().parse().unwrap());
     metafile.unknown = random_fields(rng, 3);
@@ -475,17 +492,61 @@ fn what_is_learned_of_the_same_bytes_is_added() {
     let unknown: Map<String, Value> = [("run".to_owned(), Value::from(7))].into_iter().collect();
     let sized = Record { size: Some(1), unknown: unknown.clone(), ..Record::default() };
     let hashed = Record { size: Some(1), sha256, ..Record::default() };
-    assert_eq!(sized.learn(&hashed), Record { size: Some(1), sha256, mode: None, unknown: unknown.clone() });
+    assert_eq!(sized.learn(&hashed), Record { size: Some(1), sha256, unknown: unknown.clone(), ..Record::default() });
     let executable = Record { mode, ..Record::default() };
-    assert_eq!(sized.learn(&executable), Record { size: Some(1), sha256: None, mode, unknown });
+    assert_eq!(sized.learn(&executable), Record { size: Some(1), mode, unknown, ..Record::default() });
     assert_eq!(hashed.learn(&Record::default()), hashed);
     assert_eq!(Record::default().learn(&hashed), hashed);
 }
 
 #[test]
+fn what_others_wrote_under_the_newer_keys_stays_until_this_program_has_something_to_say_there() {
+    let text = EXAMPLE.replacen(
+        "\"size\": 1048576",
+        "\"size\": 1048576,\n      \"run\": 7,\n      \"at\": \"yesterday\",\n      \"inputs\": []",
+        1,
+    );
+    let text = text.trim_end().trim_end_matches('}').trim_end().to_owned() + ",\n  \"attempts\": \"none\"\n}\n";
+    let mut metafile = parse(&text).unwrap();
+    assert!(metafile.attempts.is_empty());
+    let again = String::from_utf8(metafile.to_bytes().unwrap()).unwrap();
+    for kept in ["\"run\": 7", "\"at\": \"yesterday\"", "\"inputs\": []", "\"attempts\": \"none\""] {
+        assert!(again.contains(kept), "{kept} in {again}");
+    }
+    let name: Name = "apicallback_premise.zip".parse().unwrap();
+    metafile.attempts.insert("other.zip".parse().unwrap(), random_attempt(&mut Rng::with_seed(1)));
+    let known = Record { run: Some("https://ci/1".to_owned()), at: Some(Moment::of_seconds(1)), ..Record::default() };
+    let record = metafile.details.get_mut(&name).unwrap();
+    *record = record.learn(&known);
+    record.inputs = Some(Digest::of(b"a"));
+    assert_eq!(
+        parse(&rewritten(std::str::from_utf8(&metafile.to_bytes().unwrap()).unwrap())).unwrap().details[&name].run,
+        known.run
+    );
+}
+
+#[test]
+fn the_first_to_record_the_same_bytes_is_who_published_them() {
+    let stamped =
+        |run: Option<&str>, at| Record { size: Some(1), run: run.map(str::to_owned), at, ..Record::default() };
+    let moment = |seconds| Some(Moment::of_seconds(seconds));
+    let (first, second) = (stamped(Some("https://ci/1"), moment(1)), stamped(Some("https://ci/2"), moment(2)));
+    assert_eq!(first.learn(&second), first);
+    assert_eq!(stamped(None, None).learn(&second), second);
+    // Who ran by hand has no run, and another one's is not taken for it.
+    assert_eq!(stamped(None, moment(1)).learn(&second), stamped(None, moment(1)));
+}
+
+#[test]
 fn a_record_of_other_bytes_is_replaced_whole() {
     let unknown: Map<String, Value> = [("run".to_owned(), Value::from(7))].into_iter().collect();
-    let old = Record { size: Some(1), sha256: Some(Digest::of(b"a")), mode: Some(Mode::EXECUTABLE), unknown };
+    let old = Record {
+        size: Some(1),
+        sha256: Some(Digest::of(b"a")),
+        mode: Some(Mode::EXECUTABLE),
+        unknown,
+        ..Record::default()
+    };
     for new in [
         Record { size: Some(2), ..Record::default() },
         Record { sha256: Some(Digest::of(b"b")), ..Record::default() },

@@ -48,6 +48,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
         wanted: names(WANTED),
         registered: names(WANTED.into_iter().chain(FOREIGN)),
         retired: names([RETIRED]),
+        ..Vocabulary::default()
     }
 }
 

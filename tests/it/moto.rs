@@ -8,6 +8,9 @@ mod startifact;
 use std::process::Command;
 
 use metalogic::artifact::Digest;
+use metalogic::registry::Terms;
+use metalogic::store::s3::S3Store;
+use metalogic::store::{Attributes, Changed, Condition, Content, Key, Store as _, Tag};
 use serde_json::{Value, json};
 
 use crate::sandbox::{Ran, Sandbox};
@@ -277,6 +280,44 @@ fn deploy_tooling_reads_the_metafile_and_artifacts_with_the_aws_cli_and_curl_alo
         let curl = Command::new("curl").args(["--silent", "--fail", "--noproxy", "*", signed.trim()]).output().unwrap();
         assert!(curl.status.success() && curl.stdout == expected, "{signed}: {curl:?}");
     }
+}
+
+#[test]
+fn a_url_is_all_that_curl_needs() {
+    let Some(team) = Team::with_registry("urls") else { return };
+    let (files, commit) = (built(&team.sandbox), team.head());
+    team.done(&[&["publish"], &FILES[..]].concat());
+    team.sandbox.commit("second");
+    for (name, bytes) in files {
+        let told = team.told(&["url", name, "--expires", "5m"]);
+        assert_eq!((&told["at"], &told["size"]), (&json!(commit), &json!(bytes.len())), "{told}");
+        let url = told["url"].as_str().unwrap();
+        let mut curl = Command::new("curl");
+        curl.env_clear().args(["--silent", "--show-error", "--fail", "--noproxy", "*", "--output", "-", url]);
+        let output = curl.output().unwrap();
+        assert!(output.status.success() && output.stdout == bytes, "{name}: {url}: {:?}", output.status);
+    }
+}
+
+#[test]
+fn what_has_not_changed_is_not_sent_again_by_moto() {
+    let Some(team) = Team::with_registry("unchanged") else { return };
+    let (commit, runtime) = (team.head(), tokio::runtime::Runtime::new().unwrap());
+    let minute = std::time::Duration::from_secs(60);
+    let store = S3Store::reached(team.bucket, "", minute, Terms::default(), team.moto.told());
+    let key = Key::Metafile(commit.parse().unwrap());
+    let put = |text: &'static str| {
+        let put = store.put(&key, Content::Bytes(text.into()), Attributes::default(), &Condition::None);
+        runtime.block_on(put).unwrap().tag
+    };
+    let look = |than: &Tag| runtime.block_on(store.get_changed(&key, 100, than)).unwrap();
+    let first = put("first");
+    assert_eq!(look(&first), Changed::Unchanged);
+    let second = put("second");
+    assert_eq!(look(&first), Changed::Here("second".into(), second.clone()));
+    assert_eq!(look(&second), Changed::Unchanged);
+    runtime.block_on(store.delete(&key)).unwrap();
+    assert_eq!(look(&second), Changed::Gone);
 }
 
 #[test]

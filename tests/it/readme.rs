@@ -11,7 +11,7 @@ use metalogic::metafile::Metafile;
 use metalogic::registry::Registry;
 
 use crate::fake::parameters::ParameterStore;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, at_one_moment};
 
 pub fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -59,6 +59,7 @@ fn the_first_quarter_of_an_hour_is_what_it_says() {
     }
     let output = sandbox.shell(&format!("exec 2>&1\n{script}"));
     let shown = output.replace(sandbox.path("").to_str().unwrap().trim_end_matches('/'), "/home/ada");
+    let shown = at_one_moment(&shown);
     assert_eq!(shown, transcript, "the README's transcript should be:\n{shown}");
 }
 
@@ -135,11 +136,22 @@ fn the_table_of_commands_is_the_commands() {
 fn the_table_of_objects_is_the_keys_of_the_objects() {
     let sandbox = Sandbox::with_repository();
     sandbox.write("app.zip", "the app");
+    for build in ["the docs", "other docs"] {
+        sandbox.write("docs.tar.gz", build);
+        sandbox.commit(build);
+        sandbox.done(&["publish", "../docs.tar.gz"]);
+    }
     let parameters = ParameterStore::start();
     fn asked(command: &str) -> Vec<&str> {
         match command {
             "publish" => vec!["publish", "../app.zip"],
             "fetch" => vec!["fetch", "-o", "../got"],
+            "url" => vec!["url", "app.zip"],
+            "begin" | "fail" => vec![command, "docs.tar.gz"],
+            "wait" | "why" => vec![command, "app.zip"],
+            "bisect" => vec!["bisect", "docs.tar.gz", "--good", "HEAD~1", "--", "true"],
+            "diff" => vec!["diff", "HEAD"],
+            "report" => vec!["report", "--as", "../report.html"],
             "stage" => vec!["stage", "app", "1.0.0", "../app.zip"],
             "latest" | "versions" | "info" => vec![command, "app"],
             "download" => vec!["download", "app", "-o", "../got"],

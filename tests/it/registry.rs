@@ -2,8 +2,10 @@
 
 use fastrand::Rng;
 use metalogic::artifact::Name;
+use metalogic::catalog::Catalog;
+use metalogic::policy::Policy;
 use metalogic::registry::{
-    Encryption, LARGEST, Place, ProjectName, ProjectNameError, Registry, RegistryError, StoreTable,
+    Encryption, Entry, LARGEST, Place, ProjectName, ProjectNameError, Registry, RegistryError, StoreTable,
 };
 
 /// The example of the specification, without the line that points elsewhere.
@@ -424,7 +426,7 @@ kind = "app"
 region = "eu"
 [projects.a]
 owner.name = "x"
-artifacts = ["x", { name = "y", inputs = [1], policy.x = 3 }]
+artifacts = ["x", { name = "y", output = [1], limits.x = 3 }]
 [tool]
 x = { y = 1 }
 [versions]
@@ -437,8 +439,8 @@ shelf = "high"
             "artifacts.toml:3:1: unknown key \"kind\" in [repository]",
             "artifacts.toml:5:1: unknown key \"region\" in [store]",
             "artifacts.toml:7:1: unknown key \"owner\" in project \"a\"",
-            "artifacts.toml:8:33: unknown key \"inputs\" of an artifact",
-            "artifacts.toml:8:47: unknown key \"policy\" of an artifact",
+            "artifacts.toml:8:33: unknown key \"output\" of an artifact",
+            "artifacts.toml:8:47: unknown key \"limits\" of an artifact",
             "artifacts.toml:9:2: unknown key \"tool\"",
             "artifacts.toml:12:1: unknown key \"shelf\" in [versions]",
         ]
@@ -636,4 +638,67 @@ fn the_places_of_very_many_problems_are_found_in_no_long_time() {
     assert_eq!(problems(format!("{open}{twice}]")).len(), (limit - 100) / 4 - 1);
     let names: String = (0..limit / 12).map(|number| format!("'n{number:07}',")).collect();
     assert_eq!(parse(&format!("{open}{}]", &names[..names.len() - 100 * 11])).all_names().len(), limit / 12 - 100);
+}
+
+#[test]
+fn an_artifact_may_declare_its_inputs_and_its_policy() {
+    let text = r#"[projects.a]
+artifacts = [
+    "plain",
+    { name = "web", inputs = ["web/", "libs/common/", ":!**/*.md"], policy = "fresh" },
+    { name = "lib", description = "the library", policy = "exact" },
+]
+retired = ["old"]
+"#;
+    let catalog = Catalog::new(parse(text), &[], &[]).unwrap();
+    let inputs = catalog.inputs(&name("web")).unwrap();
+    assert_eq!(inputs.specs(), ["web/", "libs/common/", ":!**/*.md"]);
+    assert!(inputs.is_match(b"web/index.html") && !inputs.is_match(b"web/README.md"));
+    assert_eq!(catalog.policy(&name("web")), Some(Policy::Fresh));
+    assert_eq!((catalog.inputs(&name("lib")), catalog.policy(&name("lib"))), (None, Some(Policy::Exact)));
+    for other in ["plain", "old", "unheard-of"] {
+        assert_eq!((catalog.inputs(&name(other)), catalog.policy(&name(other))), (None, None), "{other}");
+    }
+    assert_eq!(catalog.registry().entry(&name("plain")), Some(&Entry::named(name("plain"))));
+    assert_eq!(catalog.registry().entry(&name("old")), None);
+    // The same, as an array of tables.
+    let tables = r#"[[projects.a.artifacts]]
+name = "web"
+inputs = [
+    "web/", # ours
+    "libs/common/",
+    ":!**/*.md",
+]
+policy = "fresh"
+"#;
+    assert_eq!(parse(tables).entry(&name("web")), catalog.registry().entry(&name("web")));
+}
+
+#[test]
+fn what_is_wrong_with_inputs_and_policies_is_told_where_it_stands() {
+    let text = r#"[projects.a]
+artifacts = [
+    { name = "a", inputs = "web/", policy = "newest" },
+    { name = "b", inputs = ["web/", 1], policy = 2 },
+    { name = "c", inputs = [], policy = "Fresh" },
+    { name = "d", inputs = ["ok", "/abs", "../x", ":(attr:x)y", ""] },
+    { name = "e", inputs = [{ path = "x" }] },
+]
+"#;
+    assert_eq!(
+        problems(text),
+        [
+            r#"artifacts.toml:3:28: an array of pathspecs belongs here, this is a string"#,
+            r#"artifacts.toml:3:45: "newest" is no policy: a policy is "nearest", "fresh" or "exact""#,
+            r#"artifacts.toml:4:37: a pathspec in quotes belongs here, this is an integer"#,
+            r#"artifacts.toml:4:50: a policy in quotes belongs here, this is an integer"#,
+            r#"artifacts.toml:5:28: inputs are declared by at least one pathspec"#,
+            r#"artifacts.toml:5:41: "Fresh" is no policy: a policy is "nearest", "fresh" or "exact""#,
+            r#"artifacts.toml:6:35: "/abs" declares no inputs: inputs are relative to the top of the repository: leave the '/' out with which this path begins"#,
+            r#"artifacts.toml:6:43: "../x" declares no inputs: this path leads out of the repository"#,
+            r#"artifacts.toml:6:51: ":(attr:x)y" declares no inputs: ':(attr:...)' is not understood: inputs are told by paths alone"#,
+            r#"artifacts.toml:6:65: "" declares no inputs: a pathspec is not empty; all there is, is ".""#,
+            r#"artifacts.toml:7:29: a pathspec in quotes belongs here, this is a table"#,
+        ]
+    );
 }

@@ -1,8 +1,9 @@
 //! Repositories of every kind, made by git itself.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Carries the directory of a test to the process that runs it.
 const ROOT: &str = "METALOGIC_TEST_ROOT";
@@ -108,6 +109,18 @@ pub fn ask(directory: &Path, arguments: &[&str]) -> Output {
 /// Asks git, which must succeed, and returns what it says.
 pub fn git(directory: &Path, arguments: &[&str]) -> String {
     said(arguments, ask(directory, arguments))
+}
+
+/// Gives git something to read, which must succeed, and returns what it says.
+pub fn feed(directory: &Path, arguments: &[&str], input: &[u8]) -> String {
+    let mut command = World::at(directory).command("git");
+    let mut child =
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input).unwrap());
+        said(arguments, child.wait_with_output().unwrap())
+    })
 }
 
 /// Asks git about history as commits were made, whatever replaces or grafts them.

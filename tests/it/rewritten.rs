@@ -189,7 +189,7 @@ async fn only_a_few_former_commits_are_asked_about_and_ancestors_never() {
     // Git knows them all: every third is of the same tree, and the fourth is the parent.
     let trees = (1..=50).map(|number| (commit(number), tree(if number % 3 == 1 { 7 } else { 8 })));
     let parents = HashMap::from([(commit(1), Some(commit(4))), (commit(4), None)]);
-    let told = ToldHistory { parents: parents.clone(), trees: trees.collect() };
+    let told = ToldHistory { parents: parents.clone(), trees: trees.collect(), ..ToldHistory::default() };
     let (same, operations) = asked(&told, store.clone(), &all).await;
     let olds: Vec<Commit> = same.iter().map(|same| same.old).collect();
     assert_eq!(olds, [7, 10, 13, 16, 19].map(commit), "the nearest first");

@@ -1,5 +1,7 @@
 //! How often one waits for the store: round trips grow with the logarithm of the distance, in a shallow clone too, and requests stay few.
 
+mod tour;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -4,6 +4,7 @@ mod ahead;
 mod copies;
 mod credentials;
 mod faults;
+pub mod presigned;
 pub mod program;
 mod registry;
 mod rounds;

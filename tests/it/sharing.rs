@@ -313,6 +313,21 @@ fn a_registry_loses_what_the_next_neither_has_nor_has_retired_in_the_same_projec
     assert_eq!(parse("").losses(&old), []);
 }
 
+#[test]
+fn a_registry_loses_what_the_next_declares_no_more_of_an_artifact() {
+    let parse = |text: &str| Registry::parse(text.as_bytes(), "x").unwrap();
+    let project = |artifacts: &str| parse(&format!("[projects.a]\nartifacts = [{artifacts}]\n"));
+    let old = project("{ name = 'x', inputs = ['web'], policy = 'fresh' }, 'y'");
+    let losses = |next: &Registry| old.losses(next).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(losses(&project("{ name = 'x', policy = 'exact' }, 'y'")), ["inputs of x of project a would be gone"]);
+    assert_eq!(losses(&project("'x', 'y'")).len(), 2);
+    // To declare something else is no loss, nor is to declare more; what is gone altogether is told once, and what is retired is kept.
+    let other = "{ name = 'y', inputs = ['a'] }, { name = 'x', inputs = ['lib'], policy = 'nearest' }";
+    assert_eq!(losses(&project(other)), Vec::<String>::new());
+    assert_eq!(losses(&project("'y'")), ["x of project a would be gone"]);
+    assert_eq!(losses(&parse("[projects.a]\nretired = ['x', 'y']\n")), Vec::<String>::new());
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_local_registry_keeps_its_permissions_and_the_link_that_leads_to_it() {

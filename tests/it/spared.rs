@@ -12,6 +12,7 @@ use metalogic::artifact::Digest;
 use metalogic::catalog::Catalog;
 use metalogic::event::{Observer, Silent};
 use metalogic::metafile::{LARGEST, Metafile};
+use metalogic::moment::Stamp;
 use metalogic::publish::{self, Item, Published};
 use metalogic::registry::Registry;
 use metalogic::store::memory::MemoryStore;
@@ -56,7 +57,7 @@ async fn publish(store: &dyn Store, digit: u8, file: &File) -> Published {
     let registry = Registry::parse(b"[projects.p]\nartifacts = [\"app.zip\"]\n", "artifacts.toml").unwrap();
     let item = Item { name: "app.zip".parse().unwrap(), path: file.path.clone() };
     let catalog = Catalog::new(registry, &[], &[]).unwrap();
-    publish::publish(world, &catalog, commit(digit), &[item], false).await.unwrap()
+    publish::publish(world, &catalog, commit(digit), &[item], &Stamp::default(), false).await.unwrap()
 }
 
 /// Holds that what stands at the second commit is the file, and that its metafile says so.

@@ -1,6 +1,7 @@
 //! The questions of the set-up, one after another.
 
 use crate::cli::session::Session;
+use crate::cli::terminal;
 use crate::setup::Found;
 use crate::setup::Plan;
 use crate::setup::SetupError;
@@ -8,8 +9,8 @@ use crate::setup::{AnswerError, Draft, Question};
 use crate::setup::{Setup, Standing, example};
 use crate::words;
 
+use super::doubt;
 use super::shown::{examples, object};
-use super::{doubt, terminal};
 
 /// What empties an answer that has a default.
 const NOTHING: &str = "-";
@@ -140,7 +141,7 @@ impl<'a> Dialogue<'a> {
 
     async fn line(&self, prompt: &str, at: (usize, usize)) -> anyhow::Result<String> {
         loop {
-            let line = terminal::line(&self.session.report, prompt).await?;
+            let line = terminal::line(&self.session.report, prompt, "nothing was saved").await?;
             let line = line.ok_or(SetupError::Stopped { at: at.0, of: at.1 })?;
             match String::from_utf8(line) {
                 Ok(text) => return Ok(text.trim().to_owned()),

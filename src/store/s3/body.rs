@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::ahead;
 use super::bucket::{Bucket, TRIES};
 use super::failed::Failed;
-use super::read;
+use super::read::{self, Wanted};
 use crate::aws::pause;
 use crate::store::{Key, StoreError, Tag};
 use crate::words;
@@ -141,7 +141,7 @@ impl Reading {
     /// Asks for the bytes that are still to come, of the version that is read.
     async fn ask(&mut self) -> Result<(), StoreError> {
         let at = self.left.start;
-        match read::request(&self.bucket, &self.key, Some(&self.left), Some(&self.tag)).await {
+        match read::request(&self.bucket, &self.key, Some(&self.left), Wanted::This(&self.tag)).await {
             // Not every service heeds the condition.
             Ok((_, tag)) if tag != self.tag => Err(self.corrupt(replaced(at))),
             Ok((answer, _)) => {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Region;
@@ -175,6 +175,11 @@ impl Bucket {
     pub(super) async fn endpoint(&self) -> Result<Option<&str>, StoreError> {
         let access = self.access().await.map_err(|failed| self.error("", failed))?;
         Ok(access.site.endpoint.as_deref())
+    }
+
+    /// Returns when the credentials end that requests are signed with, where whoever gave them says so.
+    pub(super) fn keys_end(&self) -> Option<SystemTime> {
+        self.common.keys_end()
     }
 
     /// Returns the region that requests were first signed for, and the one that the bucket turned out to be in.

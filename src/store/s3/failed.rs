@@ -66,6 +66,11 @@ impl Failed {
         self.0.status == 416
     }
 
+    /// Says that another version was asked for than one that stands there still.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.0.status == 304
+    }
+
     /// Says that the condition did not hold when the service looked.
     pub(super) fn is_lost(&self) -> bool {
         self.0.status == 412 || self.says("PreconditionFailed")

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::EncodingType;
-use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::stream;
 use percent_encoding::percent_decode_str;
@@ -127,7 +126,7 @@ pub(super) async fn head(bucket: &Bucket, key: &Key) -> Result<Option<(Object, T
     let mut answer = ask().await;
     if answer.as_ref().is_err_and(Failed::is_mute) {
         // An answer to HEAD has no body to say why it is a refusal. One to GET has, and what the SDK learns from it may mend HEAD.
-        answer = match request(bucket, key, Some(&(0..1)), None).await {
+        answer = match request(bucket, key, Some(&(0..1)), Wanted::Any).await {
             Err(failed) if !failed.is_beyond() => Err(failed),
             Ok(_) | Err(_) => ask().await,
         };
@@ -148,28 +147,6 @@ fn tagged(tag: Option<String>) -> Result<Tag, Failed> {
     tag.map(Tag).ok_or_else(|| Failed::without_answer("the store gives the object without an ETag".to_owned()))
 }
 
-/// Reads a small object whole.
-pub(super) async fn get(bucket: &Arc<Bucket>, key: &Key, largest: u64) -> Result<Option<(Bytes, Tag)>, StoreError> {
-    let (object, mut reading) = match begin(bucket, key, None).await {
-        Ok(Some(begun)) => begun,
-        Ok(None) => return Ok(None),
-        Err(Beginning::Store(error)) => return Err(error),
-        Err(Beginning::Beyond) => {
-            let problem = "its store takes the whole for a range".to_owned();
-            return Err(StoreError::Corrupt { key: key.to_string(), problem });
-        }
-    };
-    let tag = reading.tag();
-    if object.size > largest {
-        return Err(StoreError::TooLarge { key: key.to_string(), size: object.size, largest, tag });
-    }
-    let mut bytes = BytesMut::new();
-    while let Some(piece) = reading.next().await? {
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(Some((bytes.freeze(), tag)))
-}
-
 /// Opens an object, or a range of it.
 pub(super) async fn open(
     bucket: &Arc<Bucket>,
@@ -180,9 +157,9 @@ pub(super) async fn open(
     let begun = match &range {
         // No request asks for no bytes.
         Some(range) if range.is_empty() => None,
-        _ => match begin(bucket, key, range.as_ref().map(|range| bucket.ahead.first(range))).await {
+        _ => match begin(bucket, key, range.as_ref().map(|range| bucket.ahead.first(range)), Wanted::Any).await {
             Err(Beginning::Beyond) => None,
-            Err(Beginning::Store(error)) => return Err(error),
+            Err(beginning @ (Beginning::Unchanged | Beginning::Store(_))) => return Err(beginning.of_whole(key)),
             Ok(None) => return Ok(None),
             Ok(begun) => begun,
         },
@@ -200,23 +177,50 @@ pub(super) async fn open(
 }
 
 /// Says why an object is not being read.
-enum Beginning {
+pub(super) enum Beginning {
     /// It ends before the bytes that were asked for.
     Beyond,
+    /// It is still the version that is known.
+    Unchanged,
     /// Another reason.
     Store(StoreError),
 }
 
+impl Beginning {
+    /// Returns what it is to whoever asked for the whole, whatever version that is.
+    pub(super) fn of_whole(self, key: &Key) -> StoreError {
+        let corrupt = |problem: &str| StoreError::Corrupt { key: key.to_string(), problem: problem.to_owned() };
+        match self {
+            Self::Beyond => corrupt("its store takes the whole for a range"),
+            Self::Unchanged => corrupt("its store says that it has not changed, which nobody asked"),
+            Self::Store(error) => error,
+        }
+    }
+}
+
+/// Says which version of an object is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// Whichever stands there.
+    Any,
+    /// This one.
+    This(&'a Tag),
+    /// Any but this one.
+    Another(&'a Tag),
+}
+
 /// Begins to read an object, or a range of it that is not empty.
-async fn begin(
+pub(super) async fn begin(
     bucket: &Arc<Bucket>,
     key: &Key,
     range: Option<Range<u64>>,
+    wanted: Wanted<'_>,
 ) -> Result<Option<(Object, Reading)>, Beginning> {
-    let (answer, tag) = match request(bucket, key, range.as_ref(), None).await {
+    let (answer, tag) = match request(bucket, key, range.as_ref(), wanted).await {
         Ok(answer) => answer,
         Err(failed) if failed.is_missing() => return Ok(None),
         Err(failed) if failed.is_beyond() => return Err(Beginning::Beyond),
+        Err(failed) if failed.is_unchanged() => return Err(Beginning::Unchanged),
         Err(failed) => return Err(Beginning::Store(bucket.error(&key.to_string(), failed.of_reading()))),
     };
     // A service that knows no ranges gives the whole, which begins as well with the bytes that were asked for.
@@ -234,18 +238,18 @@ pub(super) type Answer = (GetObjectOutput, Tag);
 /// How many bytes of an answer that has no object are looked at.
 const WORDS: usize = 4 << 10;
 
-/// Asks for an object's bytes: for all of them, or for a range, and perhaps of one version alone.
+/// Asks for an object's bytes: for all of them, or for a range.
 ///
 /// Some services write an error where the object should be, and say that all is well. Such an answer has no tag.
 pub(super) async fn request(
     bucket: &Bucket,
     key: &Key,
     range: Option<&Range<u64>>,
-    tag: Option<&Tag>,
+    wanted: Wanted<'_>,
 ) -> Result<Answer, Failed> {
     let mut attempt = 1;
     loop {
-        let mut answer = request_once(bucket, key, range, tag).await?;
+        let mut answer = request_once(bucket, key, range, wanted).await?;
         if let Some(tag) = answer.e_tag.take() {
             return Ok((answer, Tag(tag)));
         }
@@ -278,7 +282,7 @@ async fn request_once(
     bucket: &Bucket,
     key: &Key,
     range: Option<&Range<u64>>,
-    tag: Option<&Tag>,
+    wanted: Wanted<'_>,
 ) -> Result<GetObjectOutput, Failed> {
     let object = bucket.object(key);
     let range = range.map(|range| match range.end.saturating_sub(1) {
@@ -286,9 +290,14 @@ async fn request_once(
         last if last > i64::MAX as u64 => format!("bytes={}-", range.start),
         last => format!("bytes={}-{last}", range.start),
     });
+    let (this, another) = match wanted {
+        Wanted::Any => (None, None),
+        Wanted::This(tag) => (Some(tag.0.clone()), None),
+        Wanted::Another(tag) => (None, Some(tag.0.clone())),
+    };
     let ask = |client: aws_sdk_s3::Client| {
-        let get = client.get_object().bucket(&bucket.name).key(&object);
-        get.set_range(range.clone()).set_if_match(tag.map(|tag| tag.0.clone())).send()
+        let get = client.get_object().bucket(&bucket.name).key(&object).set_range(range.clone());
+        get.set_if_match(this.clone()).set_if_none_match(another.clone()).send()
     };
     bucket.ask(ask).await
 }

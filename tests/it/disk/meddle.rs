@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, at_one_moment};
 
 /// Says what happens to a call.
 #[derive(Debug, Clone, Default)]
@@ -107,11 +107,15 @@ impl Sandbox {
         (output, calls)
     }
 
-    /// Returns the bytes of every file below a directory, by its path.
+    /// Returns the bytes of every file below a directory, by its path. Metafiles are as if all was recorded at one moment.
     pub fn files(&self, directory: &str) -> BTreeMap<String, Vec<u8>> {
         let is_file = |name: &String| self.path(directory).join(name).is_file();
         let names = if self.path(directory).is_dir() { self.tree(directory) } else { Vec::new() };
-        let read = |name: String| std::fs::read(self.path(directory).join(&name)).map(|bytes| (name, bytes)).unwrap();
+        let read = |name: String| {
+            let bytes = std::fs::read(self.path(directory).join(&name)).unwrap();
+            let timeless = name.ends_with("build_meta.json").then(|| at_one_moment(&String::from_utf8_lossy(&bytes)));
+            (name, timeless.map_or(bytes, String::into_bytes))
+        };
         names.into_iter().filter(is_file).map(read).collect()
     }
 

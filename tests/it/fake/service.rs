@@ -6,9 +6,11 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
+use hyper::HeaderMap;
+use hyper::header::ETAG;
 use s3s::checksum::ChecksumHasher;
 use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::shelf::{Expected, Shelf, Stored, Upload};
 use super::{BUCKET, REGION};
@@ -35,6 +37,13 @@ fn strong(tag: &str) -> Option<ETag> {
 
 fn answer<T>(output: T) -> S3Result<S3Response<T>> {
     Ok(S3Response::new(output))
+}
+
+/// Answers 304, which has the tag and never a body.
+fn unchanged(etag: &str) -> S3Error {
+    let mut error = s3_error!(NotModified);
+    error.set_headers(HeaderMap::from_iter([(ETAG, format!("\"{etag}\"").parse().unwrap())]));
+    error
 }
 
 /// Reads a body whole, which must have the length and the checksums that were told.
@@ -110,15 +119,21 @@ impl S3 for Service {
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
-        let GetObjectInput { bucket, key, range, if_match, checksum_mode, .. } = req.input;
+        let GetObjectInput { bucket, key, range, if_match, if_none_match, checksum_mode, .. } = req.input;
         let shelf = self.shelf(&bucket)?;
         let (range, knows_ranges) = (range.filter(|_| !shelf.setup.whole_for_part), !shelf.setup.whole_for_part);
+        let if_none_match = if_none_match.filter(|_| !shelf.setup.always_anew);
         let stored = shelf.objects.get(&key).cloned().ok_or_else(|| s3_error!(NoSuchKey))?;
         drop(shelf);
         if let Some(ETagCondition::ETag(tag)) = if_match
             && tag.value() != stored.etag
         {
             return Err(s3_error!(PreconditionFailed));
+        }
+        if let Some(ETagCondition::ETag(tag)) = if_none_match
+            && tag.value() == stored.etag
+        {
+            return Err(unchanged(&stored.etag));
         }
         let size = stored.bytes.len();
         let mut output = GetObjectOutput {

@@ -55,6 +55,8 @@ pub struct Setup {
     pub open: bool,
     /// Whether it gives the whole of an object for a part of it.
     pub whole_for_part: bool,
+    /// Whether it gives an object anew to those who have it.
+    pub always_anew: bool,
 }
 
 /// The condition of a write.

@@ -13,6 +13,7 @@ use metalogic::artifact::{Digest, Name};
 use metalogic::catalog::Catalog;
 use metalogic::event::{Observer, Silent};
 use metalogic::metalogic::{Keep, Vocabulary};
+use metalogic::moment::Stamp;
 use metalogic::publish::{self, Item};
 use metalogic::registry::Registry;
 use metalogic::resolve::{self, Answer, Question};
@@ -156,7 +157,8 @@ impl Act<'_> {
         let items: Vec<Item> =
             names.iter().map(|text| Item { name: name(text), path: self.props.artifact(at, text, odd) }).collect();
         let catalog = &self.props.catalogs[self.actor.known];
-        let published = publish::publish(self.world(&*history), catalog, commit(at), &items, false).await;
+        let published =
+            publish::publish(self.world(&*history), catalog, commit(at), &items, &Stamp::default(), false).await;
         let published = published.map_err(told)?;
         for conflict in &published.conflicts {
             let key = Key::Artifact(commit(at), conflict.name.clone());

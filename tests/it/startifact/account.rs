@@ -21,8 +21,8 @@ use metalogic::shelf::startifact::Startifact;
 use metalogic::shelf::{Content, Shelf as _, ShelfError, Staged, Staging};
 use metalogic::store::memory::MemoryStore;
 use metalogic::store::{
-    self, Attributes, Body, Condition, Denial, Guarantees, Key, Object, Outage, Prefix, Put, Source, Store, StoreError,
-    Tag,
+    self, Attributes, Body, Changed, Condition, Denial, Guarantees, Key, Object, Outage, Prefix, Presigned, Put,
+    Source, Store, StoreError, Tag, Validity,
 };
 use metalogic::version::{ReleaseName, Version};
 use metalogic::world::Limits;
@@ -322,6 +322,10 @@ impl Store for Guarded<MemoryStore> {
         self.s3("get", key, Denial::Reading, self.inner.get(key, largest)).await
     }
 
+    async fn get_changed(&self, key: &Key, largest: u64, than: &Tag) -> Result<Changed, StoreError> {
+        self.s3("get", key, Denial::Reading, self.inner.get_changed(key, largest, than)).await
+    }
+
     async fn open(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<(Object, Body)>, StoreError> {
         self.s3("get", key, Denial::Reading, self.inner.open(key, range)).await
     }
@@ -354,6 +358,10 @@ impl Store for Guarded<MemoryStore> {
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.s3("delete", key, Denial::Deleting, self.inner.delete(key)).await
+    }
+
+    async fn presigned(&self, _: &Key, _: Validity) -> Result<Option<Presigned>, StoreError> {
+        Ok(None)
     }
 
     fn expect(&self, _: usize) {}

@@ -10,22 +10,23 @@ use tokio::sync::oneshot;
 use crate::report::Report;
 
 /// Says whether a question was answered, and ends its line where it was not.
-struct Open<'r>(Option<&'r Report>);
+struct Open<'r>(Option<(&'r Report, &'r str)>);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        if let Some(report) = self.0 {
-            report.ask("\nnothing was saved\n");
+        if let Some((report, else_say)) = self.0 {
+            report.ask(&format!("\n{else_say}\n"));
         }
     }
 }
 
-/// Asks on one line, and waits for the next that is typed; none where the input ends.
+/// Asks on one line, and waits for the next that is typed; none where the input ends. Where the run is ended meanwhile, it says how things are
+/// left.
 ///
 /// It is read by a thread that nobody waits for: whoever interrupts the run is not held up by it.
-pub(super) async fn line(report: &Report, prompt: &str) -> std::io::Result<Option<Vec<u8>>> {
+pub(super) async fn line(report: &Report, prompt: &str, else_say: &str) -> std::io::Result<Option<Vec<u8>>> {
     report.ask(prompt);
-    let mut open = Open(Some(report));
+    let mut open = Open(Some((report, else_say)));
     let (tell, told) = oneshot::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
