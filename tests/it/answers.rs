@@ -20,7 +20,7 @@ artifacts = ["cli.bin", { name = "gen.bin", inputs = ["tools/"] }]
 
 /// A repository of two projects: all but `gen.bin` were built at the first commit, `web.zip` again at the second; a merge brought other docs;
 /// then a library changed. At the tip `cli.bin` is being built, and a build of `gen.bin` failed.
-fn shop() -> Sandbox {
+pub fn shop() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.git(".", &["init", "--quiet", "--initial-branch=main", "repo"]);
     sandbox.write("repo/artifacts.toml", REGISTRY);

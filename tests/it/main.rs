@@ -31,6 +31,7 @@ mod directory;
 mod disk;
 mod doctor;
 mod editing;
+mod elder;
 mod explorer;
 mod failures;
 mod fake;

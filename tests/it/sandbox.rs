@@ -180,10 +180,14 @@ impl Sandbox {
         Ran { stdout, stderr, code, shown: at_one_moment(&shown.replace(directory, "[DIR]")) }
     }
 
-    /// Returns the names of all that lies below a directory, sorted.
+    /// Returns the names of all that lies below a directory, sorted. What goes away meanwhile may be among them or not.
     pub fn tree(&self, directory: &str) -> Vec<String> {
         fn walk(directory: &Path, top: &Path, into: &mut Vec<String>) {
-            for entry in std::fs::read_dir(directory).unwrap() {
+            let entries = match std::fs::read_dir(directory) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && directory != top => return,
+                entries => entries.unwrap(),
+            };
+            for entry in entries {
                 let path = entry.unwrap().path();
                 into.push(path.strip_prefix(top).unwrap().to_str().unwrap().to_owned());
                 if path.is_dir() && !path.is_symlink() {
