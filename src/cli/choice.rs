@@ -34,6 +34,19 @@ pub(crate) struct Choice {
     pub(crate) verdicts: Verdicts,
 }
 
+impl Choice {
+    /// Returns the artifacts of which there is none, neither here nor at an ancestor, with how they stand.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = (&Name, State)> {
+        let gaps = self.verdicts.iter().filter(|(_, (verdict, _))| verdict.from.is_none());
+        gaps.map(|(name, (verdict, _))| (name, verdict.state))
+    }
+
+    /// Returns their names as the answers of commands have them.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        self.gaps().map(|(name, _)| name.to_string()).collect()
+    }
+}
+
 impl Session {
     /// Chooses by the stored metafile. Where none is stored, or where it does not give what is asked for, the commit is resolved anew: a later
     /// build may have published it.
@@ -64,7 +77,7 @@ impl Session {
         if let Some(shown) = stored {
             let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &shown.metafile, wish)?;
             if refused.is_empty() {
-                return Ok(self.chosen(shown.url, shown.metafile, verdicts));
+                return Ok(self.chosen(wish, shown.url, shown.metafile, verdicts));
             }
             if catalog.is_none() {
                 return Err(all_of(refused));
@@ -75,14 +88,32 @@ impl Session {
         }
         let answer = self.compute_in(world, ports, commit).await?;
         let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &answer.metafile, wish)?;
-        if refused.is_empty() { Ok(self.chosen(answer.url, answer.metafile, verdicts)) } else { Err(all_of(refused)) }
+        if refused.is_empty() {
+            Ok(self.chosen(wish, answer.url, answer.metafile, verdicts))
+        } else {
+            Err(all_of(refused))
+        }
     }
 
-    fn chosen(&self, url: String, metafile: Metafile, verdicts: Verdicts) -> Choice {
+    fn chosen(&self, wish: &Wish<'_>, url: String, metafile: Metafile, verdicts: Verdicts) -> Choice {
         for (name, (verdict, _)) in &verdicts {
             self.warn_of_fall_back(metafile.commit, name, verdict);
         }
-        Choice { url, metafile, verdicts }
+        let choice = Choice { url, metafile, verdicts };
+        // Who names what they want is told of that alone.
+        if wish.names.is_empty() {
+            self.tell_of_gaps(&choice);
+        }
+        choice
+    }
+
+    /// Tells what a deployment of everything goes without.
+    fn tell_of_gaps(&self, choice: &Choice) {
+        let gap = |(name, state): (&Name, State)| format!("{name} ({state})");
+        let gaps: Vec<String> = choice.gaps().map(gap).collect();
+        if !gaps.is_empty() {
+            self.report.note(&format!("not there at all: {}", gaps.join(", ")));
+        }
     }
 
     /// Warns where what is taken is known not to be what would be built at the commit.
@@ -109,8 +140,7 @@ impl Session {
         let policy = |name: &Name| wish.policy.or_else(|| asked(name)).unwrap_or_default();
         let names: BTreeSet<Name> = if wish.names.is_empty() {
             let ours = catalog.map(|catalog| catalog.counted(&catalog.vocabulary().wanted)).unwrap_or_default();
-            let demanded = ours.into_iter().filter(|name| policy(name) != Policy::Nearest);
-            metafile.artifacts.keys().cloned().chain(demanded).collect()
+            metafile.artifacts.keys().cloned().chain(ours).collect()
         } else {
             wish.names.iter().cloned().collect()
         };

@@ -11,7 +11,6 @@ use crate::config::ConfigError;
 use crate::failure::UsageError;
 use crate::fetch::{self, Destination, Fetched};
 use crate::locking;
-use crate::metafile::Metafile;
 use crate::policy::Policy;
 use crate::store::Key;
 
@@ -49,13 +48,12 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<()> {
     let destination = destination(session, &arguments)?;
-    let Taken { ports, url, metafile, verdicts } = match &arguments.locked {
+    let (ports, choice) = match &arguments.locked {
         Some(file) => locked(session, file, &arguments.names).await?,
         None => chosen(session, &arguments).await?,
     };
-    let commit = metafile.commit;
-    let fetched =
-        fetch::fetch(session.world(&ports), &metafile, &arguments.names, &destination, arguments.dry_run).await;
+    let (commit, world) = (choice.metafile.commit, session.world(&ports));
+    let fetched = fetch::fetch(world, &choice.metafile, &arguments.names, &destination, arguments.dry_run).await;
     let fetched = fetched.map_err(all_of)?;
     if arguments.dry_run {
         let moving = fetched.iter().filter(|one| !one.present);
@@ -69,8 +67,9 @@ pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
     }
     let object = json!({
         "commit": commit.to_string(),
-        "url": url,
-        "artifacts": fetched.iter().map(|one| artifact(one, &verdicts)).collect::<Vec<_>>(),
+        "url": choice.url,
+        "artifacts": fetched.iter().map(|one| artifact(one, &choice.verdicts)).collect::<Vec<_>>(),
+        "missing": choice.missing(),
         "store": ports.store.root(),
         "dry_run": arguments.dry_run,
     });
@@ -92,24 +91,16 @@ fn destination(session: &Session, arguments: &Arguments) -> Result<Destination, 
     session.destination(arguments.file.as_deref(), arguments.output.as_deref())
 }
 
-/// Holds what is fetched by.
-struct Taken {
-    ports: Ports,
-    url: String,
-    metafile: Metafile,
-    verdicts: Verdicts,
-}
-
-async fn chosen(session: &Session, arguments: &Arguments) -> anyhow::Result<Taken> {
+async fn chosen(session: &Session, arguments: &Arguments) -> anyhow::Result<(Ports, Choice)> {
     let commit = session.commit(arguments.commit.as_deref())?;
     let ports = session.ports().await?;
     let wish = Wish { commit, names: &arguments.names, policy: arguments.policy, fresh: arguments.fresh };
-    let Choice { url, metafile, verdicts } = session.choose(&ports, &wish).await?;
-    Ok(Taken { ports, url, metafile, verdicts })
+    let choice = session.choose(&ports, &wish).await?;
+    Ok((ports, choice))
 }
 
 /// Takes exactly what a lock says, from the store that is configured; where none is, from the one that the lock names.
-async fn locked(session: &Session, file: &Path, names: &[Name]) -> anyhow::Result<Taken> {
+async fn locked(session: &Session, file: &Path, names: &[Name]) -> anyhow::Result<(Ports, Choice)> {
     let lock = locking::read(file, names)?;
     let ports = match session.config.store_place().await {
         Ok(place) if !place.embedded => session.ports().await?,
@@ -119,7 +110,7 @@ async fn locked(session: &Session, file: &Path, names: &[Name]) -> anyhow::Resul
         Err(error) => return Err(error.into()),
     };
     let url = ports.store.url(&Key::Metafile(lock.commit));
-    Ok(Taken { ports, url, metafile: locking::as_metafile(&lock), verdicts: Verdicts::new() })
+    Ok((ports, Choice { url, metafile: locking::as_metafile(&lock), verdicts: Verdicts::new() }))
 }
 
 fn artifact(fetched: &Fetched, verdicts: &Verdicts) -> Value {

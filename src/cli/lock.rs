@@ -66,6 +66,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "lock": serde_json::from_slice::<serde_json::Value>(&bytes)?,
         "path": file.map(|file| file.display().to_string()),
         "url": choice.url,
+        "missing": choice.missing(),
         "store": ports.store.root(),
         "dry_run": arguments.dry_run,
     });
