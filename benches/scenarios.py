@@ -121,6 +121,33 @@ def never_built(stage, options):
 
 
 @scenario()
+def answers(stage, options):
+    """log and diff of a thousand commits, a tenth of them built, at 20 ms a round trip, with few jobs and with many"""
+    count = 40 if options.quick else 1000
+    path, commits = repository(stage, "answers", count + 1, ["app.zip", "web.zip"])
+    app, web = (a_file(stage, f"answers-out/{name}", 4096) for name in ["app.zip", "web.zip"])
+    newest, *_, oldest = commits
+
+    def contender(label, program, *command):
+        return Contender(label, [program, "--quiet", *command], cwd=path, env=store_of(f"answers-{label}"))
+
+    for label, program in stage.metalogics.items():
+        for commit in commits[::-10]:
+            plant(stage, program, f"answers-{label}", path, commit, app, web)
+        env = stage.env(**store_of(f"answers-{label}"))
+        subprocess.run([program, "--quiet", "stub", *commits], cwd=path, env=env, check=True, capture_output=True)
+    stage.service.set("rtt_us", 20_000)
+    for jobs in [8, 64, 256]:
+        for command in [["log", "-n", str(count)], ["diff", oldest, newest]]:
+            make = lambda label, program: contender(label, program, "--jobs", str(jobs), *command)
+            programs = ours(stage, make)
+            stage.compare(programs, options.n, warm=not options.quick)
+            rounds = "" if command[0] == "diff" else f"{2 * count} requests, {jobs} at a time, take {2 * count / jobs * 20:.0f} ms by themselves"
+            yield f"{command[0]} over {count} commits, --jobs {jobs}, 20 ms", programs, rounds
+    stage.service.set("rtt_us", 0)
+
+
+@scenario()
 def addresses(stage, options):
     """requests and time do not grow with the addresses in the store"""
     path, commits = repository(stage, "addresses", 60, ["app.zip"])
