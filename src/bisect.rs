@@ -89,6 +89,8 @@ pub struct Known {
     pub size: u64,
     /// What is recorded of it.
     pub record: Record,
+    /// Whether a try showed what it is; else only whoever asked says so.
+    pub tried: bool,
 }
 
 /// Finds the first bad build. What was said of builds is noted at once, so that whoever asks the same again goes on where a run ended; the notes
@@ -114,7 +116,9 @@ pub async fn bisect(
     search.notes.begin()?;
     search.tell();
     search.run().await?;
-    search.found().await
+    let found = search.found().await?;
+    search.doubt(&found);
+    Ok(found)
 }
 
 /// Holds a bisection that is under way.
@@ -188,7 +192,9 @@ impl Search<'_> {
             }
             Said::Came(Outcome::Stopped(code)) => Err(BisectError::Stopped { name, commit: build.commit, code }),
             Said::Leave => Err(BisectError::Left { verdicts: self.notes.verdicts().len() }),
-            Said::Came(Outcome::Tried(_) | Outcome::Doubtful(_)) => self.notes.note_that_it_runs(),
+            Said::Came(outcome @ (Outcome::Tried(_) | Outcome::Doubtful(_))) => {
+                self.notes.note_that_it_runs(outcome == Outcome::Tried(Verdict::Good))
+            }
         }
     }
 
@@ -204,19 +210,31 @@ impl Search<'_> {
 
     /// Says what is known at the end.
     async fn found(&self) -> Result<Found, BisectError> {
-        let good = self.bisection.last_good().and_then(|place| self.build(place)).unwrap_or(self.range.good);
+        let last_good = self.bisection.last_good().and_then(|place| self.build(place));
+        let (good, is_good) = (last_good.unwrap_or(self.range.good), last_good.is_some() || self.notes.says_good());
         let bad = self.build(self.bisection.first_bad()).unwrap_or(self.range.good);
+        let is_bad = self.bisection.first_bad() + 1 < self.range.builds.len();
         let skipped = self.bisection.skipped().filter_map(|place| self.build(place));
         let mut skipped: Vec<Commit> = skipped.map(|build| build.commit).collect();
         skipped.reverse();
         let commits = self.range.commits.iter().skip_while(|commit| **commit != bad.commit);
         let commits = commits.take_while(|commit| **commit != good.commit).copied().collect();
-        let (good, bad) = futures::future::try_join(self.known(good), self.known(bad)).await?;
+        let (good, bad) = futures::future::try_join(self.known(good, is_good), self.known(bad, is_bad)).await?;
         Ok(Found { good, bad, commits, skipped, steps: self.notes.verdicts().len() })
     }
 
-    async fn known(&self, build: Build) -> Result<Known, BisectError> {
+    async fn known(&self, build: Build, tried: bool) -> Result<Known, BisectError> {
         let record = self.fetcher.record(build).await?;
-        Ok(Known { commit: build.commit, size: build.size, record })
+        Ok(Known { commit: build.commit, size: build.size, record, tried })
+    }
+
+    /// Says so where nothing shows that good and bad were told apart: a test that always says the same comes to an end, too.
+    fn doubt(&self, found: &Found) {
+        let untried = |known: &Known| (!known.tried).then_some(known.commit);
+        let (good, bad) = (untried(&found.good), untried(&found.bad));
+        if good.is_some() || bad.is_some() {
+            let (name, steps) = (self.question.name.clone(), found.steps);
+            self.world.observer.observe(&Event::NotToldApart { name, good, bad, steps });
+        }
     }
 }

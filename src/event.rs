@@ -148,6 +148,17 @@ pub enum Event {
         /// What was said of it.
         verdict: Verdict,
     },
+    /// A bisection ended, and nothing shows that good builds were told from bad ones.
+    NotToldApart {
+        /// The artifact.
+        name: Name,
+        /// The commit of the last good build, where only whoever asked says that it is good.
+        good: Option<Commit>,
+        /// The commit of the first bad build, where only whoever asked says that it is bad.
+        bad: Option<Commit>,
+        /// How often a build was tried.
+        steps: usize,
+    },
     /// One of several regions does not do what it was asked, and others do.
     RegionPassedOver {
         /// The region.

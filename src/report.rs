@@ -8,6 +8,8 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::address::Commit;
+use crate::artifact::Name;
 use crate::bisection::Verdict;
 use crate::event::{Event, Observer, Transfer};
 use crate::metalogic::Step;
@@ -208,6 +210,13 @@ impl Observer for Report {
                 };
                 self.log(&format!("{name} of {} {verdict}", commit.short()));
             }
+            Event::NotToldApart { name, good, bad, steps } => {
+                let (what, but) = not_told_apart(name, *good, *bad);
+                self.warning(&match steps {
+                    0 => format!("no build was tried: {but}"),
+                    _ => format!("no build that was tried is {what}, and a test that never says so ends here, too: {but}. Try it there"),
+                });
+            }
             Event::RegionPassedOver { region, problem } => {
                 self.warning(&format!("{region} is passed over: {problem}"));
             }
@@ -226,6 +235,14 @@ impl Observer for Report {
             }
         }
     }
+}
+
+/// Returns what no try showed, and who says so.
+fn not_told_apart(name: &Name, good: Option<Commit>, bad: Option<Commit>) -> (String, String) {
+    let known = [("good", good), ("bad", bad)].into_iter().filter_map(|(what, commit)| Some((what, commit?)));
+    let (whats, says): (Vec<_>, Vec<_>) =
+        known.map(|(what, commit)| (what, format!("only --{what} says that {name} of {commit} is {what}"))).unzip();
+    (whats.join(" or "), says.join(", and "))
 }
 
 /// Holds words that a terminal takes for nothing but words, and the styles that this file gives them.

@@ -22,8 +22,18 @@ pub struct Notes {
     directory: PathBuf,
     ledger: Ledger,
     asked: Asked,
+    said: Said,
+}
+
+/// Holds what was said.
+#[derive(Debug, Default)]
+struct Said {
+    /// Of builds, in the order in which it was.
     verdicts: Vec<(Commit, Verdict)>,
+    /// Whether the command is known to run.
     runs: bool,
+    /// Whether it was heard to say of the build that is said to be good that it is.
+    good: bool,
 }
 
 /// Holds what was asked, as it is written down.
@@ -41,8 +51,12 @@ struct Asked {
 enum Note {
     /// What was said of a build.
     Verdict { commit: String, verdict: Verdict },
-    /// The command was seen to run.
-    Runs { runs: bool },
+    /// The command was seen to run with the good build, and maybe to say that it is good.
+    Runs {
+        runs: bool,
+        #[serde(default)]
+        good: bool,
+    },
 }
 
 impl Notes {
@@ -65,15 +79,15 @@ impl Notes {
             None => (None, [].as_slice()),
         };
         let rest: Result<Vec<Note>, _> = rest.iter().map(|line| serde_json::from_str(line)).collect();
-        let (verdicts, runs) = read(&rest.map_err(|_| malformed())?).ok_or_else(malformed)?;
+        let said = read(&rest.map_err(|_| malformed())?).ok_or_else(malformed)?;
         if first.as_ref() == Some(&asked) {
-            return Ok(Self { directory: directory.to_owned(), ledger, asked, verdicts, runs });
+            return Ok(Self { directory: directory.to_owned(), ledger, asked, said });
         }
-        if let Some(other) = first.filter(|_| !verdicts.is_empty()) {
-            return Err(under_way(other, verdicts.len()).ok_or_else(malformed)?);
+        if let Some(other) = first.filter(|_| !said.verdicts.is_empty()) {
+            return Err(under_way(other, said.verdicts.len()).ok_or_else(malformed)?);
         }
         ledger.clear().map_err(|source| BisectError::Notes { path: directory.join(FILE), source })?;
-        Ok(Self { directory: directory.to_owned(), ledger, asked, verdicts: Vec::new(), runs: false })
+        Ok(Self { directory: directory.to_owned(), ledger, asked, said: Said::default() })
     }
 
     /// Forgets what is noted in a directory, if anything is; says whether it was.
@@ -95,12 +109,17 @@ impl Notes {
     /// Returns what was said of builds, in the order in which it was.
     #[must_use]
     pub fn verdicts(&self) -> &[(Commit, Verdict)] {
-        &self.verdicts
+        &self.said.verdicts
     }
 
     /// Says whether the command is known to run.
     pub(super) fn runs(&self) -> bool {
-        self.runs
+        self.said.runs
+    }
+
+    /// Says whether the command is known to say of the build that is said to be good that it is.
+    pub(super) fn says_good(&self) -> bool {
+        self.said.good
     }
 
     /// Writes down what was asked, unless it is.
@@ -115,14 +134,14 @@ impl Notes {
     /// Writes down what was said of a build: it is on disk when this returns.
     pub(super) fn note(&mut self, commit: Commit, verdict: Verdict) -> Result<(), BisectError> {
         self.add(serde_json::to_string(&Note::Verdict { commit: commit.to_string(), verdict }))?;
-        self.verdicts.push((commit, verdict));
+        self.said.verdicts.push((commit, verdict));
         Ok(())
     }
 
-    /// Writes down that the command was seen to run.
-    pub(super) fn note_that_it_runs(&mut self) -> Result<(), BisectError> {
-        self.add(serde_json::to_string(&Note::Runs { runs: true }))?;
-        self.runs = true;
+    /// Writes down that the command was seen to run with the good build, and whether it said that it is good.
+    pub(super) fn note_that_it_runs(&mut self, good: bool) -> Result<(), BisectError> {
+        self.add(serde_json::to_string(&Note::Runs { runs: true, good }))?;
+        (self.said.runs, self.said.good) = (true, good);
         Ok(())
     }
 
@@ -167,16 +186,19 @@ fn remove(directory: &Path) -> Result<(), BisectError> {
     removed.map_err(|source| BisectError::Notes { path: directory.to_owned(), source })
 }
 
-/// Reads what was said of builds, and whether the command runs; none where a line names no commit.
-fn read(notes: &[Note]) -> Option<(Vec<(Commit, Verdict)>, bool)> {
-    let (mut verdicts, mut known) = (Vec::new(), false);
+/// Reads what was said; none where a line names no commit.
+fn read(notes: &[Note]) -> Option<Said> {
+    let mut said = Said::default();
     for note in notes {
         match note {
-            Note::Verdict { commit, verdict } => verdicts.push((commit.parse().ok()?, *verdict)),
-            Note::Runs { runs } => known |= runs,
+            Note::Verdict { commit, verdict } => said.verdicts.push((commit.parse().ok()?, *verdict)),
+            Note::Runs { runs, good } => {
+                said.runs |= runs;
+                said.good |= good;
+            }
         }
     }
-    Some((verdicts, known))
+    Some(said)
 }
 
 fn under_way(other: Asked, verdicts: usize) -> Option<BisectError> {

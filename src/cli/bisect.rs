@@ -34,7 +34,8 @@ const DIRECTORY: &str = "metalogic-bisect";
 /// at all), and 128 or above, or a signal, ends the run. What it prints goes to standard error. Without a command you are asked.
 ///
 /// A run that ended, by whatever, is gone on with by the same command; nothing is asked twice. The end is the first bad build, the last good one and
-/// the commits between. Exit 3 where builds that were skipped leave open which it is.
+/// the commits between. Exit 3 where builds that were skipped leave open which it is. Where no try showed a good build, or none a bad one, a warning
+/// says so: a test that always says the same comes to an end, too.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "metalogic bisect [OPTIONS] <NAME> --good <REV> [--bad <REV>] [-- <COMMAND>...]\n       metalogic bisect --reset"

@@ -2,6 +2,7 @@
 
 mod against_git;
 mod answers;
+mod doubted;
 mod ended;
 mod flow;
 mod terminal;

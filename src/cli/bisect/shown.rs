@@ -48,6 +48,7 @@ fn build(known: &Known) -> Value {
         "size": known.size,
         "sha256": known.record.sha256.map(|digest| digest.to_string()),
         "run": known.record.run,
+        "tried": known.tried,
     })
 }
 
@@ -70,7 +71,7 @@ pub(super) fn text(name: &Name, found: &Found, Subjects(subjects): &Subjects) ->
 }
 
 fn described(name: &Name, known: &Known) -> String {
-    let Known { commit, size, record } = known;
+    let Known { commit, size, record, .. } = known;
     let digest =
         record.sha256.map_or_else(|| "no SHA-256 is recorded".to_owned(), |digest| format!("SHA-256 {digest}"));
     let run = record.run.as_ref().map(|run| format!(", {}", words::line(run)));

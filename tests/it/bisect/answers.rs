@@ -25,6 +25,7 @@ fn the_answer_is_both_builds_and_the_commits_between_and_nothing_else() {
         let bytes = sizes(number);
         json!({
             "commit": commits[number], "size": bytes.len(), "sha256": Digest::of(bytes.as_bytes()).to_string(), "run": null,
+            "tried": true,
         })
     };
     let ran = sandbox.run(&["bisect", "app.zip", "--good", "HEAD~9", "--json", "--", "{}", "an argument"]);
