@@ -8,8 +8,8 @@ mod grid;
 mod parts;
 mod standing;
 
-use std::fmt::Write as _;
-
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::address::Commit;
@@ -122,18 +122,5 @@ fn policy() -> String {
 
 /// Returns how a policy names a text: by its digest.
 fn source(text: &str) -> String {
-    let mut source = "'sha256-".to_owned();
-    for three in Digest::of(text.as_bytes()).as_bytes().chunks(3) {
-        let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        for sextet in 0..4 {
-            let c = (sextet <= three.len()).then(|| base64(bits >> (18 - 6 * sextet) & 63));
-            let _ = write!(source, "{}", c.flatten().unwrap_or('='));
-        }
-    }
-    source + "'"
-}
-
-/// Returns the character that stands for six bits.
-fn base64(bits: u32) -> Option<char> {
-    (('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/'])).nth(usize::try_from(bits).ok()?)
+    format!("'sha256-{}'", STANDARD.encode(Digest::of(text.as_bytes()).as_bytes()))
 }
