@@ -87,7 +87,7 @@ impl Entries {
                 div.scroll {
                     table.list {
                         thead { tr {
-                            @for head in ["Artifact", "Commit", "State", "Recorded", "Reason", "Run", "Meanwhile"] {
+                            @for head in ["Artifact", "Commit", "State", "Recorded", "Reason", "Run", "Nearest build"] {
                                 th scope="col" { (head) }
                             }
                         } }

@@ -5,13 +5,13 @@
   const byId = (id) => document.getElementById(id);
   const grid = byId("grid"), scroll = byId("grid-scroll"), filter = byId("filter"), pane = byId("pane"), found = byId("found");
   if (!pane.show) return;
-  const lines = [...grid.tBodies[0].rows], heads = [...grid.tHead.rows[0].cells];
+  const groups = [...grid.tBodies], lines = groups.flatMap((group) => [...group.rows]), heads = [...grid.tHead.rows[0].cells];
   const names = heads.slice(1).map((head) => head.title.toLowerCase());
   // A letter for each cell of a line, so that filtering reads a text and not thousands of cells.
   const letters = lines.map((line) => [...line.cells].slice(1).map((cell) => cell.className).join(""));
   const texts = lines.map((line) => (line.id + " " + line.cells[0].textContent).toLowerCase());
   const boxes = [...filter.elements.state];
-  let shown = heads.map(() => true);
+  let shown = heads.map(() => true), height = lines[0].offsetHeight;
 
   const make = (tag, ...content) => {
     const node = document.createElement(tag);
@@ -30,21 +30,28 @@
   function apply() {
     const inCommits = words(byId("q").value), inNames = words(byId("names").value);
     const states = boxes.filter((box) => box.checked).map((box) => box.dataset.letters).join("");
-    const built = byId("built").checked;
     shown = [true, ...names.map((name) => inNames.length === 0 || inNames.some((word) => name.includes(word)))];
     while (rules.cssRules.length > first) rules.deleteRule(first);
     const hidden = shown.flatMap((is, at) => (is ? [] : [":nth-child(" + (at + 1) + ")"]));
     if (hidden.length) style("#grid :is(thead, tbody) :is(th, td):is(" + hidden + ") { display: none }");
-    if (states) style("#grid td:not(" + [...states].map((letter) => "." + letter) + ", .ends) { opacity: 0.3 }");
+    if (states) style("#grid td:not(" + [...states].map((letter) => "." + letter) + ") > a { background: none; color: var(--muted) }");
     let left = 0;
     lines.forEach((line, at) => {
       const has = (wanted) => [...letters[at]].some((letter, column) => shown[column + 1] && wanted.includes(letter));
-      const is = inCommits.every((word) => texts[at].includes(word)) && (!states || has(states)) && (!built || has("b"));
+      const is = inCommits.every((word) => texts[at].includes(word)) && (!states || has(states));
       line.hidden = !is;
       if (is) left += 1;
     });
-    found.textContent = "Shown: " + count(left, lines.length, "commit") + ", " + count(shown.filter(Boolean).length - 1, names.length, "artifact") + ".";
+    groups.forEach(estimate);
+    found.textContent = "Shown: " + count(left, lines.length, "commit") + " by " + count(shown.filter(Boolean).length - 1, names.length, "artifact") + ".";
     if (!isVisible(stop)) move(lines.find((line) => !line.hidden)?.cells[0].querySelector("a") ?? stop, false);
+  }
+
+  // Hides a group of which nothing is left. Of another, which the browser lays out only where it is seen, it says how high it is.
+  function estimate(group) {
+    const left = [...group.rows].filter((line) => !line.hidden).length;
+    group.hidden = left === 0;
+    group.style.containIntrinsicBlockSize = left * height + "px";
   }
 
   function remember(open) {
@@ -52,7 +59,6 @@
     if (byId("q").value) said.set("commits", byId("q").value);
     if (byId("names").value) said.set("artifacts", byId("names").value);
     boxes.filter((box) => box.checked).forEach((box) => said.append("state", box.value));
-    if (byId("built").checked) said.set("only", "built");
     if (open) said.set("open", open);
     history.replaceState(null, "", "#" + said);
   }
@@ -66,7 +72,6 @@
     byId("q").value = values.get("commits") ?? "";
     byId("names").value = values.get("artifacts") ?? "";
     boxes.forEach((box) => { box.checked = values.getAll("state").includes(box.value); });
-    byId("built").checked = values.get("only") === "built";
     apply();
     const [commit, name] = (values.get("open") ?? "").split("/");
     const line = commit && lines.find((line) => line.id === commit);
@@ -87,23 +92,9 @@
   }
 
   function beside(link, down, right) {
-    let cell = link.parentNode, line = cell.parentNode;
-    for (let step = Math.abs(down); step > 0; step -= 1) {
-      let next = line;
-      do next = down > 0 ? next.nextElementSibling : next.previousElementSibling; while (next && next.hidden);
-      if (!next) break;
-      line = next;
-    }
-    let at = cell.cellIndex;
-    for (let next = at + Math.sign(right); right && shown[next]; ) {
-      at = next;
-      if (Math.abs(right) === 1) break;
-      next += Math.sign(right);
-    }
-    for (let next = at + Math.sign(right); right && at === cell.cellIndex && next >= 0 && next < shown.length; next += Math.sign(right)) {
-      if (shown[next]) at = next;
-    }
-    return line.cells[at].querySelector("a");
+    const cell = link.parentNode, rows = lines.filter((line) => !line.hidden), columns = [...shown.keys()].filter((at) => shown[at]);
+    const next = (all, one, by) => all[Math.min(Math.max(all.indexOf(one) + by, 0), all.length - 1)];
+    return next(rows, cell.parentNode, down).cells[next(columns, cell.cellIndex, right)].querySelector("a");
   }
 
   const far = lines.length + heads.length;
@@ -197,11 +188,12 @@
     return [entry.querySelector(".chip").cloneNode(true), make("span", entry.querySelector("dd").textContent)];
   }
 
-  // Adds what a row of the tables of builds and attempts says, under the heads of that table.
-  function tell(list, row) {
+  // Adds what a row of the tables of builds and attempts says beyond what is told already, under the heads of that table.
+  function tell(list, row, told) {
     const terms = [...row.closest("table").tHead.rows[0].cells].map((head) => head.textContent);
     [...row.cells].slice(1).forEach((cell, at) => {
       const code = cell.querySelector("code");
+      if (told.includes(code ? code.title : cell.textContent) && cell.textContent) return;
       if (!cell.textContent) item(list, terms[at + 1], "not recorded");
       else if (code && code.title) item(list, terms[at + 1], ...commit(code.title));
       else if (code) item(list, terms[at + 1], ...id(code.textContent));
@@ -214,7 +206,7 @@
     item(list, "State", ...meaning(cell.className));
     item(list, "Commit", ...commit(cell.parentNode.id));
     const target = byId(link.hash.slice(1));
-    if (target.matches("tr")) tell(list, target);
+    if (target.matches("tr")) tell(list, target, [cell.parentNode.id, cell.textContent]);
   }
 
   function tellCommit(line, list) {
@@ -273,12 +265,26 @@
   filter.addEventListener("input", () => { apply(); remember(); });
   filter.addEventListener("reset", () => setTimeout(() => { apply(); remember(); }));
   addEventListener("hashchange", recall);
-  for (const link of grid.tBodies[0].querySelectorAll("a")) link.tabIndex = -1;
+  for (const link of grid.querySelectorAll("tbody a")) link.tabIndex = -1;
   stop.tabIndex = 0;
   filter.hidden = false;
+  // The groups of a long table are blocks, and not every browser still takes such for a table's.
+  if (grid.matches(".long")) {
+    const name = (role, nodes) => { for (const node of nodes) node.setAttribute("role", role); };
+    name("table", [grid]);
+    name("rowgroup", [grid.tHead, ...groups, grid.tFoot]);
+    name("row", grid.rows);
+    name("columnheader", heads);
+    name("rowheader", grid.querySelectorAll("tbody th"));
+    name("cell", grid.querySelectorAll("td"));
+  }
   // Nothing that is moved to lies beneath what sticks.
   const margin = () => { scroll.style.scrollPadding = heads[0].offsetHeight + 4 + "px 4px 4px " + (heads[0].offsetWidth + 4) + "px"; };
   margin();
-  addEventListener("resize", margin);
+  addEventListener("resize", () => {
+    margin();
+    height = lines.find((line) => !line.hidden)?.offsetHeight || height;
+    groups.forEach(estimate);
+  });
   recall();
 })();

@@ -41,9 +41,9 @@ fn table(sheet: &Sheet<'_>, standings: &[Standing]) -> Markup {
     let source = if sheet.looked { "Looked for anew when this page was made" } else { "As its stored metafile says" };
     html! {
         p.counts { (counts(standings)) }
-        div.scroll role="region" aria-label="The newest commit" tabindex="0" {
+        div.scroll role="region" aria-label="Table of the newest commit" tabindex="0" {
             table.list.newest {
-                caption { (source) ": where each artifact of " (parts::commit(sheet.commit, true)) " is." }
+                caption { span { (source) ": where each artifact of " (parts::commit(sheet.commit, true)) " is." } }
                 thead { tr {
                     @for head in ["Artifact", "State", "From", "Back", "Age", "Size", "Run"] { th scope="col" { (head) } }
                 } }
@@ -83,7 +83,7 @@ fn state(verdict: &Verdict, now: Moment) -> Markup {
         span.meaning { (verdict.state.meaning()) }
         @if let Some(attempt) = &verdict.attempt {
             span.meaning {
-                @if let Some(at) = attempt.at { ", " (parts::age(at, now)) " ago" }
+                @if let Some(at) = attempt.at { ", " (parts::age(at, now)) }
                 @if let Some(reason) = &attempt.reason { ": " q { (words::told(reason)) } }
                 @if let Some(run) = &attempt.run { " " (parts::run(run)) }
             }
