@@ -57,12 +57,16 @@ mod metalogic;
 mod moto;
 mod names;
 mod organisation;
+#[cfg(unix)]
+mod page;
 mod parameters;
 mod policies;
 mod processes;
 mod readme;
 mod registry;
 mod repo;
+#[cfg(unix)]
+mod report;
 mod repositories;
 #[cfg(unix)]
 mod resumed;
