@@ -236,5 +236,11 @@ impl Search<'_> {
             let (name, steps) = (self.question.name.clone(), found.steps);
             self.world.observer.observe(&Event::NotToldApart { name, good, bad, steps });
         }
+        let digests = (found.good.record.sha256, found.bad.record.sha256);
+        if let (Some(good), Some(bad)) = digests
+            && good == bad
+        {
+            self.world.observer.observe(&Event::SameBytes { name: self.question.name.clone() });
+        }
     }
 }

@@ -159,6 +159,11 @@ pub enum Event {
         /// How often a build was tried.
         steps: usize,
     },
+    /// The last good build that a bisection found and the first bad one are the same bytes.
+    SameBytes {
+        /// The artifact.
+        name: Name,
+    },
     /// One of several regions does not do what it was asked, and others do.
     RegionPassedOver {
         /// The region.

@@ -217,6 +217,9 @@ impl Observer for Report {
                     _ => format!("no build that was tried is {what}, and a test that never says so ends here, too: {but}. Try it there"),
                 });
             }
+            Event::SameBytes { name } => self.warning(&format!(
+                "the last good build of {name} and the first bad one are the same bytes: what went bad is not in them"
+            )),
             Event::RegionPassedOver { region, problem } => {
                 self.warning(&format!("{region} is passed over: {problem}"));
             }

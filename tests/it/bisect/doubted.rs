@@ -96,3 +96,24 @@ fn what_an_earlier_run_or_the_known_good_build_showed_counts() {
     let ran = history.run(&["--quiet"], &bad);
     assert_eq!((ran.code, warnings(&ran).len()), (Some(0), 1), "{ran}");
 }
+
+#[test]
+fn builds_of_the_same_bytes_that_are_told_apart_are_doubted() {
+    let history = History::line(4, 1);
+    history.sandbox.write("artifacts.toml", "[projects.p]\nartifacts = [\"app\"]\n");
+    for (commit, bytes) in history.ids.iter().zip(["first", "the same", "the same", "last"]) {
+        history.sandbox.write("app", bytes);
+        let publish =
+            ["publish", "--commit", commit, "--store", "../store", "--registry", "../artifacts.toml", "../app"];
+        history.sandbox.done(&publish);
+    }
+    let told = |good: usize| {
+        let goods = history.ids[..=good].join("|");
+        history.run(&["--quiet"], &format!("case $METALOGIC_COMMIT in {goods}) ;; *) exit 1 ;; esac"))
+    };
+    let ran = told(1);
+    let expected = "the last good build of app and the first bad one are the same bytes: what went bad is not in them";
+    assert_eq!((ran.code, warnings(&ran)), (Some(0), vec![expected]), "{ran}");
+    let ran = told(0);
+    assert!(!ran.stderr.contains("the same bytes"), "{ran}");
+}
