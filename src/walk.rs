@@ -35,6 +35,8 @@ pub struct Walk<'a> {
     absent: Option<AncestryError>,
     /// Whether it was told that nothing is known of the commit's parent.
     told: bool,
+    /// Whether the line ends at a commit whose parent nobody knows.
+    broken: bool,
     listings: HashMap<Commit, Listing>,
     metafiles: HashMap<Commit, Option<Metafile>>,
     window: usize,
@@ -54,12 +56,13 @@ impl<'a> Walk<'a> {
             Err(error @ AncestryError::Unreadable { .. }) => return Err(error),
         };
         let (line, broken) = Line::new(commit, lineage);
-        let walk = Self {
+        let mut walk = Self {
             world,
             commit,
             line,
             absent,
             told: false,
+            broken: false,
             listings: HashMap::new(),
             metafiles: HashMap::new(),
             window: FIRST_WINDOW,
@@ -111,6 +114,12 @@ impl<'a> Walk<'a> {
     pub fn knows_parent(&mut self) -> Result<bool, AncestryError> {
         let known = !self.line.ancestors().is_empty() || !self.line.goes_on();
         self.absent.take().map_or(Ok(known), Err)
+    }
+
+    /// Says whether history ended, so far, at a commit whose parent nobody knows.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken || self.told
     }
 
     /// Returns the first parent of one of the ancestors that are known; none where it is not.
@@ -360,8 +369,9 @@ impl<'a> Walk<'a> {
         commits.into_iter().filter(|commit| !self.metafiles.contains_key(commit)).collect()
     }
 
-    fn tell(&self, broken: Option<Broken>) {
+    fn tell(&mut self, broken: Option<Broken>) {
         if let Some(Broken { at, why }) = broken {
+            self.broken = true;
             self.world.observer.observe(&Event::HistoryEnds { at, why: why.to_owned() });
         }
     }

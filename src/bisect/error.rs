@@ -25,6 +25,16 @@ pub enum BisectError {
         /// Whether the bad one is among the first parents of the good one.
         reversed: bool,
     },
+    /// Nobody knows enough of history.
+    #[error("{good} is not among the first parents of {bad} as far as they are known, which is down to {last}")]
+    Unreached {
+        /// The commit that is said to be good.
+        good: Commit,
+        /// The one that is said to be bad.
+        bad: Commit,
+        /// The last commit that is known.
+        last: Commit,
+    },
     /// Nobody looks so far.
     #[error("{good} is not among the nearest {most} first parents of {bad}{}", distance.map_or_else(String::new, |at| format!(", but the {at}th")))]
     TooFar {
@@ -60,7 +70,7 @@ pub enum BisectError {
         at: Commit,
     },
     /// Another bisection is under way, and somebody has tried builds for it.
-    #[error("the bisection of {name} between {good} and {bad} is under way, with {verdicts} verdicts")]
+    #[error("the bisection of {name} between {good} and {bad} is under way, with {}", counted(*.verdicts))]
     UnderWay {
         /// Its artifact.
         name: Name,
@@ -110,7 +120,7 @@ pub enum BisectError {
         code: Option<i32>,
     },
     /// Whoever was asked left off.
-    #[error("left off after {verdicts} verdicts")]
+    #[error("left off after {}", counted(*.verdicts))]
     Left {
         /// How many there are.
         verdicts: usize,
@@ -132,4 +142,8 @@ pub enum BisectError {
 /// Says how a command ended.
 fn ending(code: Option<i32>) -> String {
     code.map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with {code}"))
+}
+
+fn counted(verdicts: usize) -> String {
+    if verdicts == 1 { "1 verdict".to_owned() } else { format!("{verdicts} verdicts") }
 }

@@ -6,8 +6,10 @@ use super::{BisectError, Question};
 use crate::address::Commit;
 use crate::ancestry::{AncestryError, End};
 use crate::artifact::Name;
+use crate::event::Event;
+use crate::metafile::{Metafile, MetafileError};
 use crate::metalogic::Listing;
-use crate::stored;
+use crate::stored::{self, StoredMetafile};
 use crate::walk::Walk;
 use crate::world::World;
 
@@ -45,7 +47,7 @@ pub(super) async fn look(world: World<'_>, question: &Question) -> Result<Range,
     let (own, listing, ahead) = join3(stored::read(world.store, *bad), world.store.list(*bad), walk.begin()).await;
     let (own, listing) = (own?, listing?);
     ahead?;
-    let own = own.and_then(|stored| stored.metafile.ok());
+    let own = own.and_then(|stored| heeded(world, *bad, stored));
     own.iter().for_each(|own| walk.hear_own(own));
     walk.parent(own.as_ref())?;
 
@@ -64,8 +66,17 @@ pub(super) async fn look(world: World<'_>, question: &Question) -> Result<Range,
     Err(match is_good {
         true => BisectError::NeverBuilt { name: name.clone(), good: *good, last },
         false if index >= world.limits.max_ancestors => beyond(world, *good, *bad),
+        false if walk.is_broken() => BisectError::Unreached { good: *good, bad: *bad, last },
         false => apart(world, *good, *bad),
     })
+}
+
+/// Returns the metafile of the bad commit, which tells history where git does not; none, which is said, where it is malformed.
+fn heeded(world: World<'_>, commit: Commit, stored: StoredMetafile) -> Option<Metafile> {
+    let told = |problem: &MetafileError| {
+        world.observer.observe(&Event::MetafileSkipped { commit, problem: problem.to_string() });
+    };
+    stored.metafile.inspect_err(told).ok()
 }
 
 /// Sets down what was found. Without a build between, nothing can be told apart.

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::artifact::Name;
-use crate::bisect::{self, Judge, Notes, Question};
-use crate::cli::session::{Session, conclude};
+use crate::bisect::{self, BisectError, Judge, Notes, Question};
+use crate::catalog::Standing;
+use crate::cli::session::{Ports, Session, conclude};
 use crate::command::Command;
 use crate::config::ConfigError;
 use crate::failure::{OutputClosed, SkippedError, UsageError};
+use crate::publish::{PublishError, Refusal};
 use judges::{Dialogue, Runner};
 use shown::Subjects;
 
@@ -68,7 +70,10 @@ pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
     let question = Question { name, good, bad };
     let ports = session.ports().await?;
     let mut notes = Notes::open(&directory, &question, ports.store.root())?;
-    let found = bisect::bisect(session.world(&ports), &question, &mut notes, &*judge).await?;
+    let found = match bisect::bisect(session.world(&ports), &question, &mut notes, &*judge).await {
+        Err(error @ BisectError::NeverBuilt { .. }) => return Err(never_built(session, &ports, &question, error).await),
+        found => found?,
+    };
     let repository = session.config.repository()?.map(|repository| &**repository);
     let subjects = Subjects::of(&found.commits, repository);
     let object = shown::object(&question.name, &found, &subjects, &ports.store.root());
@@ -80,6 +85,15 @@ pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
     let skipped = found.skipped.len();
     let open = (skipped > 0).then(|| SkippedError { name: question.name, builds: skipped }.into());
     conclude(answered, open.into_iter().collect())
+}
+
+/// Says why an artifact was never built: most likely nobody ever will, where no project has one of that name.
+async fn never_built(session: &Session, ports: &Ports, question: &Question, error: BisectError) -> anyhow::Error {
+    let name = &question.name;
+    match session.catalog(ports, question.bad).await.map(|catalog| catalog.standing(name)) {
+        Ok(Standing::Unknown(near)) => PublishError::Refused(Refusal::Unknown { name: name.clone(), near }).into(),
+        Ok(_) | Err(_) => error.into(),
+    }
 }
 
 /// Returns who says whether builds are good.

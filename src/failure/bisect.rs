@@ -37,6 +37,10 @@ pub(super) fn bisect(error: &BisectError) -> Verdict {
             Kind::Git,
             format!("name a commit of the same branch, as the first parent at which {good} was merged or branched off"),
         ),
+        BisectError::Unreached { .. } => advised(
+            Kind::Git,
+            "run it in a repository that has both commits: `git fetch --unshallow` completes a shallow clone",
+        ),
         BisectError::TooFar { distance, .. } => {
             let further = distance.map_or_else(String::new, |distance| format!(" {distance}"));
             advised(Kind::Git, format!("look further with --max-ancestors{further}, or name a newer --good"))

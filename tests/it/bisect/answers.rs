@@ -179,11 +179,47 @@ fn what_cannot_be_bisected_is_said_before_anything_is_tried() {
     refused(&["--max-ancestors", "2"], id(6), id(1), 11, &["it is the other way round"]);
     refused(&[], "nonsense", id(6), 11, &["nonsense"]);
     refused(&[], id(1), &"7".repeat(40), 11, &[&"7".repeat(40)]);
+    // A name that no project has is most likely a slip of the pen.
+    history.sandbox.write("repo/artifacts.toml", "[projects.p]\nartifacts = [\"app\", \"late\"]\n");
+    for (name, code, word) in [("apq", 6, "did you mean app?"), ("late", 3, "name a later --good")] {
+        let asked = ["--store", "../store", "bisect", name, "--good", id(1), "--", "true"];
+        let ran = history.sandbox.run(&asked);
+        assert!(ran.code == Some(code) && ran.stderr.contains(word) && !history.is_under_way(), "{ran}");
+    }
     let ran = history.sandbox.run(&["bisect", "app", "--good", id(1)]);
     assert_eq!(ran.code, Some(2), "{ran}");
     assert!(ran.stderr.contains("there is no terminal to ask on") && ran.stderr.contains("-- COMMAND {}"), "{ran}");
     assert_eq!(history.sandbox.run(&["bisect", "app"]).code, Some(2));
     assert_eq!(history.sandbox.run(&["bisect", "--reset", "app"]).code, Some(2));
+}
+
+#[test]
+fn where_history_is_not_known_down_to_the_good_commit_nobody_says_that_it_is_elsewhere() {
+    let history = History::line(9, 4);
+    history.build_all();
+    let (sandbox, good, bad) = (&history.sandbox, &history.ids[0], &history.ids[8]);
+    let url = format!("file://{}", sandbox.path("repo").display());
+    sandbox.git(".", &["clone", "--quiet", "--depth", "3", &url, "shallow"]);
+    std::fs::create_dir(sandbox.path("nowhere")).unwrap();
+    let asked = ["--store", "../store", "bisect", "app", "--good", good, "--bad", bad, "--", "touch", "../touched"];
+    for (directory, last) in [("shallow", &history.ids[5]), ("nowhere", bad)] {
+        let ran = sandbox.run_in(directory, &asked);
+        assert_eq!(ran.code, Some(11), "{ran}");
+        assert!(ran.stderr.contains(&format!("as far as they are known, which is down to {last}")), "{ran}");
+        assert!(ran.stderr.contains("`git fetch --unshallow`") && !sandbox.path("touched").exists(), "{ran}");
+    }
+    sandbox.write(&format!("store/builds/{bad}/build_meta.json"), "{");
+    let ran = sandbox.run_in("nowhere", &asked);
+    assert!(ran.stderr.contains(&format!("the metafile at {bad} is passed over: ")), "{ran}");
+    // One whose history is whole, and without it, is somewhere else.
+    for (place, id) in history.ids.iter().enumerate() {
+        let parent = place.checked_sub(1).map(|place| &history.ids[place]);
+        let text = json!({"commit": id, "parent_commit": parent, "artifacts": {}});
+        sandbox.write(&format!("store/builds/{id}/build_meta.json"), text.to_string());
+    }
+    let elsewhere = asked.map(|word| if word == good { "7777777777777777777777777777777777777777" } else { word });
+    let ran = sandbox.run_in("nowhere", &elsewhere);
+    assert!(ran.code == Some(11) && ran.stderr.contains("name a commit of the same branch"), "{ran}");
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn a_person_is_asked_and_may_leave_off_and_go_on() {
     person.types("perhaps\n");
     person.sees(PROMPT);
     person.types("q\n");
-    person.sees("left off after 1 verdicts");
+    person.sees("left off after 1 verdict\n");
     assert_eq!(person.ends().0, Some(1));
 
     let mut person = Person::at(&history);
