@@ -20,7 +20,8 @@ use crate::show;
 /// Tells for each the commits that built it, their sizes and how much larger or smaller it is. Where no metafile is stored, what resolving gives
 /// is taken.
 ///
-/// On a terminal it is shown in the pager that git takes: `GIT_PAGER`, git's core.pager, `PAGER`, else less. JSON is never paged.
+/// On a terminal it is shown in the pager that git takes: `GIT_PAGER`, git's pager.diff, git's core.pager, `PAGER`, else less. JSON is never
+/// paged.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The first commit: anything `git rev-parse` takes
@@ -47,7 +48,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let (first, second) = futures::future::try_join(one(a), one(b)).await?;
     let difference = difference::compare(session.world(&ports), &first, &second).await?;
     warn_of_gone(session, &difference);
-    let outlet = session.outlet(!arguments.no_pager)?;
+    let outlet = session.outlet("diff", !arguments.no_pager)?;
     if session.json {
         let mut text = serde_json::to_string_pretty(&object(a, b, &difference, &ports))?;
         text.push('\n');

@@ -26,7 +26,8 @@ use lines::Lines;
 /// Nothing is resolved anew: this is what is stored, and a stored metafile may be behind (`metalogic status` looks again). Where git's history
 /// ends, that of the metafiles goes on.
 ///
-/// On a terminal it is shown in the pager that git takes: `GIT_PAGER`, git's core.pager, `PAGER`, else less. JSON is never paged.
+/// On a terminal it is shown in the pager that git takes: `GIT_PAGER`, git's pager.log, git's core.pager, `PAGER`, else less. JSON is never
+/// paged.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The newest commit: anything `git rev-parse` takes [default: HEAD]
@@ -60,7 +61,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let repository = session.config.repository()?.map(|repository| &**repository);
     let inquiry = Inquiry { commit, most, names: &names, catalog: catalog.as_ref(), repository };
     let mut chronicle = Chronicle::begin(session.world(&ports), inquiry)?;
-    let outlet = session.outlet(!arguments.no_pager)?;
+    let outlet = session.outlet("log", !arguments.no_pager)?;
     if session.json {
         return tell_json(&mut chronicle, &outlet, &ports).await;
     }

@@ -46,9 +46,11 @@ impl Outlet {
 }
 
 impl Session {
-    /// Opens standard output for an answer that comes bit by bit. A person reads it in a pager, unless they do not want one.
-    pub(crate) fn outlet(&self, pages: bool) -> anyhow::Result<Outlet> {
-        let choice = if pages && !self.json && io::stdout().is_terminal() { self.config.pager()? } else { None };
+    /// Opens standard output for an answer that comes bit by bit. A person reads it in the pager that git takes for its command of this name,
+    /// unless they do not want one.
+    pub(crate) fn outlet(&self, command: &str, pages: bool) -> anyhow::Result<Outlet> {
+        let pages = pages && !self.json && io::stdout().is_terminal();
+        let choice = if pages { self.config.pager(command)? } else { None };
         let (sender, pieces) = mpsc::channel(WAITING);
         let shared = Arc::new(Shared::default());
         let writer = Writer { choice, json: self.json, shared: Arc::clone(&shared), report: Arc::clone(&self.report) };

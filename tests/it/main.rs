@@ -59,6 +59,7 @@ mod names;
 mod organisation;
 #[cfg(unix)]
 mod page;
+mod pager;
 mod parameters;
 mod policies;
 mod processes;
