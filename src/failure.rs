@@ -265,6 +265,10 @@ fn ended(error: &EndedError) -> Verdict {
 
 fn git(error: &GitError) -> Verdict {
     match error {
+        // No name of a ref may have two dots in a row (source: `git check-ref-format`).
+        GitError::NoSuchRevision { revision } if revision.contains("..") => {
+            advised(Kind::Git, "it is a range: a single commit belongs here")
+        }
         GitError::NoSuchRevision { .. } => {
             advised(Kind::Git, "`git fetch` may bring it: a shallow clone has only the newest commits")
         }

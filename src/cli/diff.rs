@@ -24,7 +24,7 @@ use crate::show;
 /// paged.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The first commit: anything `git rev-parse` takes
+    /// The first commit: anything `git rev-parse` takes; A..B names both
     #[arg(value_name = "A")]
     a: String,
     /// The second commit [default: HEAD]
@@ -42,7 +42,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let (a, b) = (session.commit(Some(&arguments.a))?, session.commit(arguments.b.as_deref())?);
+    let (a, b) = sides(arguments);
+    let (a, b) = (session.commit(a)?, session.commit(b)?);
     let ports = session.ports().await?;
     let one = |commit| metafile(session, &ports, commit, arguments.fresh);
     let (first, second) = futures::future::try_join(one(a), one(b)).await?;
@@ -65,6 +66,15 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     }
     let text = if arguments.stat { graph::lines(changes, session.config.columns()) } else { table(&difference) };
     Ok(outlet.write(text).await?)
+}
+
+/// Returns the revisions of both commits, where they are named. `A..B` names both, as it does to `git diff`.
+fn sides(arguments: &Arguments) -> (Option<&str>, Option<&str>) {
+    let named = |revision| Some(revision).filter(|revision: &&str| !revision.is_empty());
+    match (arguments.a.split_once(".."), arguments.b.as_deref()) {
+        (Some((a, b)), None) if !b.starts_with('.') => (named(a), named(b)),
+        (_, b) => (Some(&arguments.a), b),
+    }
 }
 
 /// Returns the stored metafile of a commit, or what resolving makes of it now.

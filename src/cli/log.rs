@@ -69,7 +69,9 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     while let Some(page) = next(&mut chronicle, &outlet).await? {
         outlet.write(lines.page(&page)).await?;
     }
-    let Some(ends) = chronicle.ends()? else { return Ok(()) };
+    // Whoever says how many knows that there may be more.
+    let is_asked = |ends: &Ends| arguments.number.is_some() && *ends == Ends::Most;
+    let Some(ends) = chronicle.ends()?.filter(|ends| !is_asked(ends)) else { return Ok(()) };
     let ends = ended(ends, arguments.number, most);
     Ok(outlet.write(format!("{ends}\n")).await?)
 }

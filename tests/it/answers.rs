@@ -105,6 +105,41 @@ fn why_it_stands_so() {
 }
 
 #[test]
+fn what_was_built_where_and_what_differs() {
+    let sandbox = shop();
+    sandbox.done(&["fail", "gen.bin", "--reason", "out of memory"]);
+    let head = sandbox.git("repo", &["rev-parse", "HEAD"]);
+    // A build that was put there with another program, and one that nobody registered.
+    let address = |name: &str| format!("repo/.git/metalogic/builds/{}/{name}", head.trim());
+    sandbox.write(&address("cli.bin"), "second");
+    sandbox.write(&address("notes.txt"), "?");
+    let tell: &[&[&str]] = &[
+        &["log"],
+        &["log", "HEAD~1", "-n", "2"],
+        &["log", "--artifact", "docs.tgz", "--artifact", "web.zip", "-n", "3"],
+        &["log", "--artifact", "web.zip", "HEAD~6"],
+        &["log", "--project", "tools", "--max-ancestors", "1"],
+        &["log", "--artifact", "web.zap"],
+        &["log", "HEAD~3..HEAD"],
+        &["log", "-n", "0"],
+        &["diff", "HEAD~9"],
+        &["diff", "HEAD~9", "HEAD", "--fresh"],
+        &["diff", "HEAD~9", "--stat"],
+        &["diff", "HEAD", "HEAD~9", "--stat", "--quiet"],
+        &["diff", "HEAD~2", "HEAD~1"],
+        &["diff", "HEAD~8", "side"],
+        &["diff", "HEAD~3...HEAD"],
+        &["diff", "HEAD", "nonsense"],
+    ];
+    assert_snapshot!(told(&sandbox, tell));
+    let both = sandbox.done(&["diff", "HEAD~9", "HEAD"]);
+    for range in ["HEAD~9..HEAD", "HEAD~9.."] {
+        assert_eq!(sandbox.done(&["diff", range]), both);
+    }
+    assert_eq!(sandbox.done(&["diff", "..HEAD~9"]), sandbox.done(&["diff", "HEAD", "HEAD~9"]));
+}
+
+#[test]
 fn what_is_taken_is_what_was_asked_for() {
     let sandbox = shop();
     sandbox.done(&["fail", "gen.bin"]);

@@ -26,6 +26,7 @@ mod conformance;
 mod corpus;
 mod decorated;
 #[cfg(unix)]
+mod difference;
 mod directory;
 #[cfg(unix)]
 mod disk;
