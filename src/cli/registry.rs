@@ -8,7 +8,9 @@ use serde_json::json;
 use crate::catalog::Catalog;
 use crate::cli::session::{Session, conclude};
 use crate::config::Found;
-use crate::registry::RegistryError;
+use crate::inputs::Inputs;
+use crate::policy::Policy;
+use crate::registry::{Entry, RegistryError};
 use crate::share;
 use crate::words;
 
@@ -62,21 +64,32 @@ fn check(session: &Session, found: Found) -> anyhow::Result<()> {
 }
 
 fn list(session: &Session, Found { registry, name, tag, .. }: &Found) -> anyhow::Result<()> {
-    let mut rows = Vec::new();
+    let (mut artifacts, mut lines) = (Vec::new(), String::new());
     for (project, content) in &registry.projects {
-        for entry in &content.artifacts {
-            rows.push((entry.name.to_string(), project.to_string(), entry.description.clone(), false));
+        for Entry { name, description, inputs, policy } in &content.artifacts {
+            artifacts.push(json!({
+                "name": name.to_string(),
+                "project": project.to_string(),
+                "description": description,
+                "inputs": inputs.as_ref().map(Inputs::specs),
+                "policy": policy.map(Policy::as_str),
+                "retired": false,
+            }));
+            let description = words::line(description.as_deref().unwrap_or_default());
+            lines += &(format!("{name}\t{project}\t{description}").trim_end().to_owned() + "\n");
         }
-        rows.extend(content.retired.iter().map(|name| (name.to_string(), project.to_string(), None, true)));
+        for name in &content.retired {
+            artifacts.push(json!({
+                "name": name.to_string(),
+                "project": project.to_string(),
+                "description": null,
+                "inputs": null,
+                "policy": null,
+                "retired": true,
+            }));
+            lines += &format!("{name}\t{project}\tretired\n");
+        }
     }
-    let object = |(name, project, description, retired): &(String, String, Option<String>, bool)| json!({"name": name, "project": project, "description": description, "retired": retired});
-    let line = |(name, project, description, retired): &(String, String, Option<String>, bool)| {
-        let retired = if *retired { "retired" } else { "" };
-        let description = words::line(description.as_deref().unwrap_or_default());
-        format!("{name}\t{project}\t{description}{retired}").trim_end().to_owned() + "\n"
-    };
-    let artifacts: Vec<_> = rows.iter().map(object).collect();
-    session.answer(&json!({"registry": name, "artifacts": artifacts, "tag": tag.as_ref().map(share::shown)}), || {
-        rows.iter().map(line).collect::<String>().into_bytes()
-    })
+    let object = json!({"registry": name, "artifacts": artifacts, "tag": tag.as_ref().map(share::shown)});
+    session.answer(&object, || lines.into_bytes())
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
 
@@ -85,6 +85,10 @@ fn how_things_stand() {
     };
     assert_eq!(["web.zip", "api.zip", "docs.tgz"].map(state), ["stale", "stale", "assumed"]);
     assert_eq!(["cli.bin", "gen.bin"].map(state), ["pending", "failed"]);
+
+    let listed: Value = serde_json::from_str(&sandbox.done(&["--json", "registry", "list"])).unwrap();
+    let api = listed["artifacts"].as_array().unwrap().iter().find(|one| one["name"] == "api.zip").unwrap();
+    assert_eq!((&api["inputs"], &api["policy"]), (&json!(["api/", "libs/"]), &json!("fresh")));
 }
 
 #[test]
