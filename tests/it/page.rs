@@ -114,7 +114,9 @@ impl Element {
 
     /// Returns the children that are elements.
     pub fn children(&self) -> Vec<&Self> {
-        let element = |child| if let &Child::Element(ref element) = child { Some(element) } else { None };
+        fn element(child: &Child) -> Option<&Element> {
+            if let Child::Element(element) = child { Some(element) } else { None }
+        }
         self.children.iter().filter_map(element).collect()
     }
 

@@ -182,7 +182,7 @@ fn the_page_names_nothing_from_elsewhere_but_runs() {
             match name {
                 "href" if is_run => runs.extend([value]),
                 "href" => {
-                    assert!(value.starts_with('#') || element.tag == "link" && value.starts_with("data:"), "{value}")
+                    assert!(value.starts_with('#') || element.tag == "link" && value.starts_with("data:"), "{value}");
                 }
                 _ => {}
             }
