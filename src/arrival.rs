@@ -143,6 +143,10 @@ impl Arrival<'_> {
         if self.size.is_some_and(|recorded| recorded != size) {
             return Ok(false);
         }
+        // The same bytes that cannot be started are not what was recorded.
+        if cfg!(unix) && self.mode.is_some() && !files::is_program(target) {
+            return Ok(false);
+        }
         // A target that cannot be read can still be replaced.
         Ok(files::digest_of_file(target.to_owned()).await.is_ok_and(|digest| digest == recorded))
     }

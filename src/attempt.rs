@@ -35,6 +35,8 @@ pub struct News {
     pub stamp: Stamp,
     /// Why they failed.
     pub reason: Option<String>,
+    /// The names that a metafile may have.
+    pub registered: BTreeSet<Name>,
 }
 
 /// Says what recording came to.
@@ -68,7 +70,10 @@ pub async fn record(world: World<'_>, news: &News, dry_run: bool) -> Result<Reco
         let standing = world.store.list(commit).await?.artifacts;
         let mut metafile = match own {
             Some(own) => own,
-            None => first_metafile(world, &mut walk, commit).await?,
+            None => {
+                let here = standing.keys().filter(|name| news.registered.contains(*name));
+                first_metafile(world, &mut walk, commit, here).await?
+            }
         };
         let (standing, recorded): (BTreeSet<Name>, BTreeSet<Name>) =
             news.names.iter().cloned().partition(|name| standing.contains_key(name));
@@ -93,14 +98,27 @@ pub async fn record(world: World<'_>, news: &News, dry_run: bool) -> Result<Reco
     }
 }
 
-/// Returns what the commit's stub would say.
-async fn first_metafile(world: World<'_>, walk: &mut Walk<'_>, commit: Commit) -> Result<Metafile, ResolveError> {
+/// Returns what the commit's stub would say, and of what stands there that it does.
+async fn first_metafile(
+    world: World<'_>,
+    walk: &mut Walk<'_>,
+    commit: Commit,
+    here: impl Iterator<Item = &Name>,
+) -> Result<Metafile, ResolveError> {
     let parent = walk.parent(None)?;
     let nearest = walk.nearest_metafile().await?;
     let mut metafile =
         nearest.map_or_else(|| Metafile::empty(commit, parent), |nearest: &Metafile| nearest.stub(commit, parent));
+    for name in here {
+        metafile.artifacts.insert(name.clone(), commit);
+        metafile.details.remove(name);
+    }
     metafile.skips = walk.skips();
     metafile.tree = world.ancestry.tree(commit)?;
+    // Whoever asks from now on is answered by this: where it knows no history, that is no secret.
+    if metafile.artifacts.is_empty() {
+        walk.go_back().await?;
+    }
     Ok(metafile)
 }
 

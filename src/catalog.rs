@@ -1,12 +1,12 @@
 //! Which of a registry's names are this repository's, and which of those this run is about.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::artifact::Name;
 use crate::inputs::Inputs;
 use crate::metalogic::Vocabulary;
 use crate::policy::Policy;
-use crate::registry::{ProjectName, Registry, RegistryError};
+use crate::registry::{Entry, ProjectName, Registry, RegistryError};
 
 /// Joins a registry with the projects of one repository.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Catalog {
     wanted: BTreeSet<Name>,
     /// Those of them that the run counts as missing.
     counted: BTreeSet<Name>,
+    /// What the registry says of each artifact.
+    entries: BTreeMap<Name, Entry>,
 }
 
 /// Says what a name is in this repository.
@@ -59,7 +61,9 @@ impl Catalog {
             [] => BTreeSet::new(),
             limited => registry.names(limited)?,
         };
-        Ok(Self { registry, repository, limited, wanted, counted })
+        let entries = registry.projects.values().flat_map(|project| &project.artifacts);
+        let entries = entries.map(|entry| (entry.name.clone(), entry.clone())).collect();
+        Ok(Self { registry, repository, limited, wanted, counted, entries })
     }
 
     /// Returns the registry.
@@ -94,13 +98,13 @@ impl Catalog {
     /// Returns which files an artifact is built from, where the registry declares it.
     #[must_use]
     pub fn inputs(&self, name: &Name) -> Option<&Inputs> {
-        self.registry.entry(name)?.inputs.as_ref()
+        self.entries.get(name)?.inputs.as_ref()
     }
 
     /// Returns how near is near enough for an artifact, where the registry declares it.
     #[must_use]
     pub fn policy(&self, name: &Name) -> Option<Policy> {
-        self.registry.entry(name)?.policy
+        self.entries.get(name)?.policy
     }
 
     /// Says what a name is here.

@@ -159,6 +159,20 @@ pub enum Event {
         /// How often a build was tried.
         steps: usize,
     },
+    /// The store does not answer whoever waits, and is asked again.
+    Away {
+        /// What it said.
+        problem: String,
+    },
+    /// An artifact that a metafile names does not stand where it says.
+    Gone {
+        /// The artifact.
+        name: Name,
+        /// The commit of the metafile.
+        commit: Commit,
+        /// The commit at whose address it should stand.
+        at: Commit,
+    },
     /// The last good build that a bisection found and the first bad one are the same bytes.
     SameBytes {
         /// The artifact.

@@ -280,7 +280,7 @@ fn git(error: &GitError) -> Verdict {
         GitError::NoProgram { .. } => advised(Kind::Git, "install git, or put it on PATH"),
         GitError::NotHere { .. } => advised(
             Kind::Git,
-            "this clone is partial, and nothing is fetched unasked: `git fetch --refetch`, or look at that file once with git",
+            "this clone is partial, and nothing is fetched unasked: `git fetch --refetch --no-filter`, or look at that file once with git",
         ),
         GitError::Unreadable { .. } => plain(Kind::Git),
     }

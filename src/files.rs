@@ -28,7 +28,7 @@ pub use program::{
 };
 pub use scratch::Scratch;
 pub use settling::Settling;
-pub use swap::swap;
+pub use swap::{replace, swap};
 pub use temporary::{Temporary, WORTH, temporary_directory};
 pub use turn::turn;
 

@@ -12,8 +12,8 @@ use crate::policy::Policy;
 /// The version of the format, which stands in each lock.
 pub const VERSION: u64 = 1;
 
-/// The largest lock that is read, in bytes.
-pub const LARGEST: u64 = 4 << 20;
+/// The largest lock that is read, in bytes: many times what the largest metafile comes to.
+pub const LARGEST: u64 = 64 << 20;
 
 /// Holds a lock: equal locks are equal bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt};
 
 use crate::address::Commit;
 use crate::artifact::{Digest, Name};
+use crate::event::Event;
 use crate::files;
 use crate::lock::{Lock, LockError, Locked};
 use crate::metafile::{Metafile, Record};
@@ -93,7 +94,10 @@ async fn locked(
     let beside = object.attributes.sha256;
     let sha256 = match record.sha256.or(beside) {
         Some(sha256) => sha256,
-        None => hashed(world, name, &key).await?.ok_or_else(gone)?,
+        None => {
+            world.observer.observe(&Event::Unverified { name: name.clone(), commit });
+            hashed(world, name, &key).await?.ok_or_else(gone)?
+        }
     };
     Ok(Locked {
         commit,
@@ -133,6 +137,16 @@ pub enum LockFileError {
         file: PathBuf,
         /// The artifacts.
         names: Vec<Name>,
+    },
+    /// What it names is not there.
+    #[error("{name} is not at the address of {commit} in {store}, where the lock says it is")]
+    Gone {
+        /// The artifact.
+        name: Name,
+        /// The commit whose address should hold it.
+        commit: Commit,
+        /// The URL of the store that was asked.
+        store: String,
     },
     /// It is no lock.
     #[error("{} is no lock that can be used", file.display())]

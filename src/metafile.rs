@@ -142,12 +142,10 @@ impl Metafile {
         }
         let tree = fields.shift_remove("tree").map(|tree| text("tree", &tree)).transpose()?;
         let skips = fields.shift_remove(ANCESTORS).map(skip_links).transpose()?.unwrap_or_default();
-        // Nothing needs attempts to resolve: those of another shape are some other program's.
-        let attempts = fields.get(ATTEMPTS).and_then(attempt::read);
-        if attempts.is_some() {
+        let attempts = fields.get_mut(ATTEMPTS).and_then(Value::as_object_mut).map(attempt::take).unwrap_or_default();
+        if fields.get(ATTEMPTS).and_then(Value::as_object).is_some_and(Map::is_empty) {
             fields.shift_remove(ATTEMPTS);
         }
-        let attempts = attempts.unwrap_or_default();
         if commit != address {
             return Err(MetafileError::Misplaced { address, commit });
         }
@@ -198,12 +196,17 @@ impl Record {
         Self { unknown: Map::new(), ..self.clone() }
     }
 
+    /// Says whether another record may be one of the same bytes: nothing that both say tells them apart.
+    #[must_use]
+    pub fn is_of_same_bytes(&self, other: &Self) -> bool {
+        self.size.zip(other.size).is_none_or(|(mine, theirs)| mine == theirs)
+            && self.sha256.zip(other.sha256).is_none_or(|(mine, theirs)| mine == theirs)
+    }
+
     /// Returns the record with what was just learned of the same bytes; one that speaks of other bytes is replaced whole.
     #[must_use]
     pub fn learn(&self, known: &Self) -> Self {
-        let other_bytes = self.size.zip(known.size).is_some_and(|(mine, theirs)| mine != theirs)
-            || self.sha256.zip(known.sha256).is_some_and(|(mine, theirs)| mine != theirs);
-        if other_bytes {
+        if !self.is_of_same_bytes(known) {
             return known.clone();
         }
         // Who recorded it first is who published it: what came later are repetitions.
@@ -261,9 +264,7 @@ impl Serialize for Metafile {
             map.serialize_entry(ANCESTORS, &self.skips)?;
         }
         if !self.attempts.is_empty() {
-            let attempts: BTreeMap<&str, &Attempt> =
-                self.attempts.iter().map(|(name, attempt)| (name.as_str(), attempt)).collect();
-            map.serialize_entry(ATTEMPTS, &attempts)?;
+            map.serialize_entry(ATTEMPTS, &attempt::Together(&self.attempts, self.unknown.get(ATTEMPTS)))?;
         }
         // One key stands once: ours counts.
         let unknown = self.unknown.iter().filter(|(key, _)| *key != ATTEMPTS || self.attempts.is_empty());

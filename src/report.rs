@@ -38,7 +38,7 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// Returns how many there are of something.
-fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: usize, what: &str) -> String {
     match (number, what.strip_suffix('y')) {
         (1, _) => format!("1 {what}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
@@ -217,6 +217,11 @@ impl Observer for Report {
                     _ => format!("no build that was tried is {what}, and a test that never says so ends here, too: {but}. Try it there"),
                 });
             }
+            Event::Away { problem } => self.warning(&format!("{problem}: asking again")),
+            Event::Gone { name, commit, at } => self.warning(&format!(
+                "{name} is not at the address of {at}, where the metafile of {commit} says it is: somebody removed it. Build it anew, or have \
+                 `metalogic resolve --rebuild` forget it there"
+            )),
             Event::SameBytes { name } => self.warning(&format!(
                 "the last good build of {name} and the first bad one are the same bytes: what went bad is not in them"
             )),

@@ -58,6 +58,8 @@ pub struct Answer {
     pub written: bool,
     /// The wanted names that nothing resolves.
     pub missing: BTreeSet<Name>,
+    /// The artifacts that the metafile names, and that do not stand where it says they do, as far as that was looked at.
+    pub gone: BTreeSet<Name>,
     /// The objects at the commit's own address whose names the registry does not know.
     pub unknown: BTreeSet<String>,
     /// Those of them that no registry could ever know.
@@ -189,6 +191,7 @@ pub async fn compute(world: World<'_>, question: &Question<'_>) -> Result<Answer
 struct Attempt {
     read: Option<(Vec<u8>, Tag)>,
     resolution: Resolution,
+    gone: BTreeSet<Name>,
     unfit: BTreeSet<String>,
     bytes: Vec<u8>,
 }
@@ -223,7 +226,9 @@ impl Attempt {
         })?;
         let is_unfit = |name: &&String| !question.vocabulary.admits(name);
         let unfit = resolution.unknown.iter().filter(is_unfit).cloned().collect();
-        Ok(Self { read, resolution, unfit, bytes })
+        let artifacts = resolution.metafile.artifacts.iter();
+        let gone = artifacts.filter(|(name, at)| walk.denies(**at, name)).map(|(name, _)| name.clone()).collect();
+        Ok(Self { read, resolution, gone, unfit, bytes })
     }
 
     fn is_unchanged(&self) -> bool {
@@ -237,18 +242,23 @@ impl Attempt {
         }
     }
 
-    fn tell(self, world: World<'_>, outcome: Outcome) -> Answer {
-        for step in self.resolution.steps {
+    fn tell(mut self, world: World<'_>, outcome: Outcome) -> Answer {
+        for step in std::mem::take(&mut self.resolution.steps) {
             world.observer.observe(&Event::Walked(step));
         }
-        let metafile = self.resolution.metafile;
+        let Resolution { metafile, missing, unknown, .. } = self.resolution;
         let url = world.store.url(&Key::Metafile(metafile.commit));
         let written = outcome == Outcome::Written;
         if outcome != Outcome::Computed {
             world.observer.observe(&Event::Metafile { url: url.clone(), written });
         }
-        let (missing, unknown) = (self.resolution.missing, self.resolution.unknown);
-        Answer { metafile, bytes: self.bytes, url, written, missing, unknown, unfit: self.unfit }
+        for name in &self.gone {
+            if let Some(at) = metafile.artifacts.get(name) {
+                world.observer.observe(&Event::Gone { name: name.clone(), commit: metafile.commit, at: *at });
+            }
+        }
+        let Self { bytes, gone, unfit, .. } = self;
+        Answer { metafile, bytes, url, written, missing, gone, unknown, unfit }
     }
 }
 

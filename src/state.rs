@@ -127,12 +127,22 @@ impl fmt::Display for Refused {
 }
 
 impl Verdict {
-    /// Says whether the artifact must be built at the commit before what is there can be relied on.
+    /// Says whether the artifact must be built at the commit before what is there can be relied on, and is what a policy asks for. What is pending is
+    /// being built.
     #[must_use]
-    pub fn must_be_built(&self) -> bool {
+    pub fn must_be_built(&self, policy: Policy) -> bool {
         match self.state {
             State::Missing | State::Stale | State::Failed => true,
-            State::Built | State::Proven | State::Assumed(_) | State::Pending => false,
+            State::Proven | State::Assumed(_) => !self.is_enough(policy),
+            State::Built | State::Pending => false,
+        }
+    }
+
+    fn is_enough(&self, policy: Policy) -> bool {
+        match policy {
+            Policy::Nearest => self.from.is_some(),
+            Policy::Fresh => matches!(self.state, State::Built | State::Proven),
+            Policy::Exact => self.state == State::Built,
         }
     }
 
@@ -141,12 +151,7 @@ impl Verdict {
     /// # Errors
     /// [`Refused`].
     pub fn expect(&self, policy: Policy, name: &Name, commit: Commit) -> Result<(), Box<Refused>> {
-        let is_enough = match policy {
-            Policy::Nearest => self.from.is_some(),
-            Policy::Fresh => matches!(self.state, State::Built | State::Proven),
-            Policy::Exact => self.state == State::Built,
-        };
-        if is_enough {
+        if self.is_enough(policy) {
             return Ok(());
         }
         let attempt = self.attempt.as_ref();

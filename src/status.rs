@@ -9,7 +9,7 @@ use crate::artifact::Name;
 use crate::catalog::Catalog;
 use crate::event::{Observer, Silent};
 use crate::metafile::Metafile;
-use crate::metalogic::Keep;
+use crate::metalogic::{Keep, Vocabulary};
 use crate::resolve::{self, Answer, Question, ResolveError};
 use crate::show::{self, ShowError};
 use crate::state::{self, Now, Verdict};
@@ -62,8 +62,38 @@ pub async fn status(world: World<'_>, catalog: Option<&Catalog>, commit: Commit)
     let (vocabulary, known) = (catalog.vocabulary(), BTreeMap::new());
     let question = Question { commit, vocabulary: &vocabulary, known: &known, pretend: false, keep: Keep::Everything };
     let answer = resolve::compute(world, &question).await?;
-    let verdicts = judge_all(world.ancestry, Some(catalog), &answer.metafile, catalog.counted(&vocabulary.wanted))?;
-    Ok(Status { metafile: answer.metafile.clone(), url: answer.url.clone(), answer: Some(answer), verdicts })
+    told(world.ancestry, Some(catalog), answer, catalog.counted(&vocabulary.wanted))
+}
+
+/// Judges by what was resolved. What does not stand where the metafile says counts as nowhere.
+fn told(
+    ancestry: &dyn Ancestry,
+    catalog: Option<&Catalog>,
+    answer: Answer,
+    names: impl IntoIterator<Item = Name>,
+) -> Result<Status, StatusError> {
+    let mut metafile = answer.metafile.clone();
+    metafile.artifacts.retain(|name, _| !answer.gone.contains(name));
+    let verdicts = judge_all(ancestry, catalog, &metafile, names)?;
+    Ok(Status { metafile, url: answer.url.clone(), answer: Some(answer), verdicts })
+}
+
+/// Tells how some artifacts stand at a commit now, whatever else is missing there. Who names them needs no registry to know them.
+///
+/// # Errors
+/// [`StatusError`].
+pub async fn status_of(
+    world: World<'_>,
+    catalog: Option<&Catalog>,
+    commit: Commit,
+    names: &BTreeSet<Name>,
+) -> Result<Status, StatusError> {
+    let declared = |name: &Name| Some((name.clone(), catalog?.inputs(name)?.clone()));
+    let inputs = names.iter().filter_map(declared).collect();
+    let vocabulary = Vocabulary { wanted: names.clone(), registered: names.clone(), inputs, ..Vocabulary::default() };
+    let known = BTreeMap::new();
+    let question = Question { commit, vocabulary: &vocabulary, known: &known, pretend: false, keep: Keep::Everything };
+    told(world.ancestry, catalog, resolve::compute(world, &question).await?, names.iter().cloned())
 }
 
 /// Returns the artifacts that a metafile says anything of.

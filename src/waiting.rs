@@ -1,6 +1,7 @@
 //! Waiting until artifacts are what is asked for, or it is known that they will not be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -10,9 +11,11 @@ use tokio::time::Instant;
 use crate::address::Commit;
 use crate::artifact::Name;
 use crate::catalog::Catalog;
+use crate::event::{Event, Observer, Silent};
 use crate::metafile::{self, Metafile};
 use crate::policy::Policy;
 use crate::resolve::ResolveError;
+use crate::show::ShowError;
 use crate::state::{Refused, State, Verdict};
 use crate::status::{self, StatusError, judge_all};
 use crate::store::{Changed, Key, StoreError, Tag};
@@ -71,11 +74,23 @@ pub async fn wait(
     let (shortest, longest) = PAUSES;
     let pauses = ExponentialBuilder::new().with_min_delay(shortest).with_max_delay(longest).with_factor(1.5);
     let mut pauses = pauses.with_jitter().without_max_times().build();
-    let mut watch = Watch { world, wait, read: None };
+    let mut away = false;
+    let mut watch = Watch { world, wait, read: None, looked: false, silent: Arc::new(Silent) };
     loop {
         // What is seen after the time is up was the last look.
         let left = wait.patience.saturating_sub(began.elapsed());
-        let verdicts = watch.look().await?;
+        let verdicts = match watch.look().await {
+            // Whoever waits for a build waits for the store, too.
+            Err(error) if is_passing(&error) && !left.is_zero() => {
+                if !std::mem::replace(&mut away, true) {
+                    world.observer.observe(&Event::Away { problem: error.to_string() });
+                }
+                tokio::time::sleep(pauses.next().unwrap_or(longest).min(left)).await;
+                continue;
+            }
+            looked => looked?,
+        };
+        away = false;
         tell(&verdicts);
         let expect = |(name, verdict): (&Name, &Verdict)| Some(*verdict.expect(wait.policy, name, wait.commit).err()?);
         let refused: Vec<Refused> = verdicts.iter().filter_map(expect).collect();
@@ -93,12 +108,24 @@ pub async fn wait(
     }
 }
 
+/// Says whether a look failed by what may be over a moment later: the store does not answer.
+fn is_passing(error: &StatusError) -> bool {
+    matches!(
+        error,
+        StatusError::Resolve(ResolveError::Store(StoreError::Unavailable { .. }))
+            | StatusError::Show(ShowError::Store(StoreError::Unavailable { .. }))
+    )
+}
+
 /// Looks again and again at one commit.
 struct Watch<'a> {
     world: World<'a>,
     wait: &'a Wait<'a>,
     /// The metafile as it was read last.
     read: Option<(Tag, Metafile)>,
+    /// Whether it looked around before.
+    looked: bool,
+    silent: Arc<dyn Observer>,
 }
 
 impl Watch<'_> {
@@ -118,6 +145,7 @@ impl Watch<'_> {
         let listing = listing.map_err(ResolveError::from)?;
         read.map_err(ResolveError::from)?;
         let mut metafile = self.read.as_ref().map_or_else(|| Metafile::empty(commit, None), |(_, read)| read.clone());
+        metafile.artifacts.retain(|name, at| *at != commit || listing.artifacts.contains_key(name));
         for name in names.iter().filter(|name| listing.artifacts.contains_key(*name)) {
             if metafile.artifacts.insert(name.clone(), commit) != Some(commit) {
                 metafile.details.remove(name);
@@ -126,30 +154,39 @@ impl Watch<'_> {
         Ok(judge_all(world.ancestry, self.wait.catalog, &metafile, names.iter().cloned())?)
     }
 
-    /// Looks at ancestors too: one of them may be built meanwhile.
-    async fn look_around(&self) -> Result<BTreeMap<Name, Verdict>, StatusError> {
+    /// Looks at ancestors too: one of them may be built meanwhile. What is wrong with history is told once.
+    async fn look_around(&mut self) -> Result<BTreeMap<Name, Verdict>, StatusError> {
         let Wait { commit, names, catalog, .. } = *self.wait;
-        match status::status(self.world, catalog, commit).await {
-            Ok(status) => Ok(judge_all(self.world.ancestry, catalog, &status.metafile, names.iter().cloned())?),
-            // The hook, or the build, is still to come.
-            Err(StatusError::Nothing(_)) => {
-                Ok(judge_all(self.world.ancestry, catalog, &Metafile::empty(commit, None), names.iter().cloned())?)
-            }
-            Err(error) => Err(error),
+        let observer = if std::mem::replace(&mut self.looked, true) { &self.silent } else { self.world.observer };
+        let world = World { observer, ..self.world };
+        if catalog.is_some() {
+            return Ok(status::status_of(world, catalog, commit, names).await?.verdicts);
         }
+        let metafile = match status::status(world, None, commit).await {
+            Ok(status) => status.metafile,
+            // The hook, or the build, is still to come.
+            Err(StatusError::Nothing(_)) => Metafile::empty(commit, None),
+            Err(error) => return Err(error),
+        };
+        Ok(judge_all(world.ancestry, None, &metafile, names.iter().cloned())?)
     }
 
-    /// Reads the metafile, unless it is the version that is known. One that is malformed says nothing.
+    /// Reads the metafile, unless it is the version that is known. One that is malformed, or too large, says nothing.
     async fn read_metafile(&mut self) -> Result<(), StoreError> {
         let (store, commit) = (self.world.store, self.wait.commit);
         let key = Key::Metafile(commit);
         let read = match &self.read {
-            Some((tag, _)) => match store.get_changed(&key, metafile::LARGEST, tag).await? {
-                Changed::Unchanged => return Ok(()),
-                Changed::Gone => None,
-                Changed::Here(bytes, tag) => Some((bytes, tag)),
+            Some((tag, _)) => match store.get_changed(&key, metafile::LARGEST, tag).await {
+                Ok(Changed::Unchanged) => return Ok(()),
+                Ok(Changed::Gone) => Ok(None),
+                Ok(Changed::Here(bytes, tag)) => Ok(Some((bytes, tag))),
+                Err(error) => Err(error),
             },
-            None => store.get(&key, metafile::LARGEST).await?,
+            None => store.get(&key, metafile::LARGEST).await,
+        };
+        let read = match read {
+            Err(StoreError::TooLarge { .. }) => None,
+            read => read?,
         };
         self.read = read.and_then(|(bytes, tag)| Some((tag, Metafile::parse(&bytes, commit).ok()?)));
         Ok(())

@@ -217,6 +217,22 @@ impl<'a> Walk<'a> {
         self.listings.get(&commit).is_some_and(|listing| listing.artifacts.contains_key(name))
     }
 
+    /// Says whether a look at an address showed that an artifact does not stand there.
+    #[must_use]
+    pub fn denies(&self, commit: Commit, name: &Name) -> bool {
+        self.listings.get(&commit).is_some_and(|listing| !listing.artifacts.contains_key(name))
+    }
+
+    /// Goes back as far as history is known within reach: whoever watches is told where it ends.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn go_back(&mut self) -> Result<(), StoreError> {
+        let most = self.world.limits.max_ancestors;
+        while self.line.ancestors().len() < most && self.extend(most).await? {}
+        Ok(())
+    }
+
     /// Returns the size in bytes that a look at an address showed of an artifact there.
     #[must_use]
     pub fn size(&self, commit: Commit, name: &Name) -> Option<u64> {

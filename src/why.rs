@@ -1,6 +1,6 @@
 //! Why an artifact is what it is at a commit: the walk told, address by address.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -11,10 +11,9 @@ use crate::catalog::Catalog;
 use crate::event::{Observer, Silent};
 use crate::git::{GitError, Range, Repository};
 use crate::metafile::{Attempt, Metafile};
-use crate::metalogic::{Keep, Vocabulary};
-use crate::resolve::{self, Question, ResolveError};
+use crate::resolve::ResolveError;
 use crate::state::Verdict;
-use crate::status::{StatusError, judge_all};
+use crate::status::{self, StatusError};
 use crate::store::StoreError;
 use crate::walk::Walk;
 use crate::world::World;
@@ -94,16 +93,10 @@ pub async fn why(
     commit: Commit,
     name: &Name,
 ) -> Result<Account, WhyError> {
-    let one = BTreeSet::from([name.clone()]);
-    // Who asks for one name needs no registry to know it.
-    let vocabulary = Vocabulary { wanted: one.clone(), registered: one, ..Vocabulary::default() };
-    let known = BTreeMap::new();
-    let question = Question { commit, vocabulary: &vocabulary, known: &known, pretend: false, keep: Keep::Everything };
-    let answer = resolve::compute(world, &question).await.map_err(StatusError::from)?;
-    let verdicts = judge_all(world.ancestry, catalog, &answer.metafile, [name.clone()]).map_err(StatusError::from)?;
-    let verdict = verdicts.into_values().next().expect("because one name was judged");
+    let status = status::status_of(world, catalog, commit, &BTreeSet::from([name.clone()])).await?;
+    let verdict = status.verdicts.into_values().next().expect("because one name was judged");
 
-    let stations = stations(world, &answer.metafile, name).await?;
+    let stations = stations(world, &status.metafile, name).await?;
     let line: Vec<Commit> = stations.iter().map(|station| station.commit).collect();
     let stands = stations.last().is_some_and(|last| last.stands);
     let inputs = catalog.and_then(|catalog| catalog.inputs(name)).filter(|_| stands);

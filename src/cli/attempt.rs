@@ -69,7 +69,8 @@ async fn record(
     if !refused.is_empty() {
         return Err(all_of(refused));
     }
-    let news = News { commit, names: names.into_iter().collect(), state, stamp: session.stamp(), reason };
+    let (names, registered) = (names.into_iter().collect(), catalog.vocabulary().registered);
+    let news = News { commit, names, state, stamp: session.stamp(), reason, registered };
     let recording = attempt::record(session.world(&ports), &news, dry_run);
     let recorded = session.writing(&*ports.store, dry_run, recording).await?;
     let word = news.state.as_str();

@@ -9,7 +9,7 @@ use crate::cli::session::{Ports, Session, all_of};
 use crate::config::ConfigError;
 use crate::metafile::Metafile;
 use crate::policy::Policy;
-use crate::show;
+use crate::show::{self, Shown};
 use crate::state::{Refused, State, Verdict};
 use crate::status::judge_all;
 
@@ -76,13 +76,18 @@ impl Session {
         let world = if stored.is_some() { self.hushed(ports) } else { self.world(ports) };
         if let Some(shown) = stored {
             let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &shown.metafile, wish)?;
-            if refused.is_empty() {
+            // One that names nothing of what is wanted may be the stub of whoever knew no history.
+            let is_bare = verdicts.values().all(|(verdict, _)| verdict.from.is_none());
+            if refused.is_empty() && (!is_bare || catalog.is_none()) {
                 return Ok(self.chosen(wish, shown.url, shown.metafile, verdicts));
             }
             if catalog.is_none() {
                 return Err(all_of(refused));
             }
             self.report.detail("the stored metafile does not give what is asked for: looking again");
+            if refused.is_empty() {
+                return self.looked_again(ports, wish, catalog.as_ref(), shown, verdicts).await;
+            }
         } else if !wish.fresh {
             self.report.note("no metafile is stored there: what resolving gives now is taken");
         }
@@ -92,6 +97,27 @@ impl Session {
             Ok(self.chosen(wish, answer.url, answer.metafile, verdicts))
         } else {
             Err(all_of(refused))
+        }
+    }
+
+    /// Looks again for what the stored metafile does not name at all; where that cannot be done, what is stored counts.
+    async fn looked_again(
+        &self,
+        ports: &Ports,
+        wish: &Wish<'_>,
+        catalog: Option<&Catalog>,
+        shown: Shown,
+        verdicts: Verdicts,
+    ) -> anyhow::Result<Choice> {
+        match self.compute_in(self.hushed(ports), ports, wish.commit).await {
+            Ok(answer) => {
+                let (verdicts, _) = self.judge(ports, catalog, &answer.metafile, wish)?;
+                Ok(self.chosen(wish, answer.url, answer.metafile, verdicts))
+            }
+            Err(error) => {
+                self.report.detail(&format!("what is stored counts: {error:#}"));
+                Ok(self.chosen(wish, shown.url, shown.metafile, verdicts))
+            }
         }
     }
 
@@ -136,11 +162,13 @@ impl Session {
         metafile: &Metafile,
         wish: &Wish<'_>,
     ) -> anyhow::Result<(Verdicts, Vec<Refused>)> {
-        let asked = |name: &Name| catalog.and_then(|catalog| catalog.policy(name));
-        let policy = |name: &Name| wish.policy.or_else(|| asked(name)).unwrap_or_default();
+        let ours = catalog.map(|catalog| catalog.counted(&catalog.vocabulary().wanted));
+        let asked = |name: &Name| wish.policy.or_else(|| catalog.and_then(|catalog| catalog.policy(name)));
+        // What was retired, and what a limit leaves out, is taken as it is: nobody builds it here.
+        let counts = |name: &Name| !wish.names.is_empty() || ours.as_ref().is_none_or(|ours| ours.contains(name));
+        let policy = |name: &Name| asked(name).filter(|_| counts(name)).unwrap_or_default();
         let names: BTreeSet<Name> = if wish.names.is_empty() {
-            let ours = catalog.map(|catalog| catalog.counted(&catalog.vocabulary().wanted)).unwrap_or_default();
-            metafile.artifacts.keys().cloned().chain(ours).collect()
+            metafile.artifacts.keys().chain(ours.iter().flatten()).cloned().collect()
         } else {
             wish.names.iter().cloned().collect()
         };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::arrival::ArrivalError;
 use crate::artifact::Name;
 use crate::cli::choice::Wish;
 use crate::cli::session::{Session, all_of};
@@ -58,8 +59,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let bytes = lock.to_bytes();
     let file = arguments.file.as_deref().filter(|file| *file != Path::new("-") && !arguments.dry_run);
     if let Some(file) = file {
-        // Whatever stood there is another lock.
-        files::swap(file, |_| true, &bytes, session.config.limits().timeout)?;
+        let failed = |source| ArrivalError::Target { path: file.to_owned(), source };
+        files::replace(file, bytes.clone(), session.config.limits().timeout).await.map_err(failed)?;
         session.report.log(&format!("locked {} artifacts of {commit}", lock.artifacts.len()));
     }
     let object = json!({

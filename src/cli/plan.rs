@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::artifact::Name;
 use crate::cli::session::{Session, conclude};
 use crate::cli::status::{object, told};
 use crate::failure::MustBuild;
-use crate::state::State;
+use crate::metafile::Attempt;
+use crate::state::{State, Verdict};
 use crate::status;
+
+/// In seconds.
+const DAY: u64 = 24 * 60 * 60;
 
 /// Tell what must be built at a commit
 ///
-/// Prints the artifacts of the repository's projects that are missing, stale or failed at the commit, one a line: what CI asks before it builds.
-/// It looks as `resolve` does and writes nothing. What is assumed need not be built: declare inputs in the registry to have it told when it
-/// must. What is pending is being built already.
+/// Prints the artifacts of the repository's projects that are missing, stale or failed at the commit, or not what the registry's own policy asks
+/// for, one a line: what CI asks before it builds. It looks as `resolve` does and writes nothing. What is assumed need not be built, unless a policy asks
+/// for more: declare inputs in the registry to have it told when it must. What is pending is being built already; where whoever began it is gone, `metalogic fail NAME` or a new `metalogic begin NAME` ends that.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The commit: anything `git rev-parse` takes [default: HEAD]
@@ -31,15 +36,16 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let catalog = session.catalog(&ports, commit).await?;
     let world = session.hushed(&ports);
     let status = status::status(world, Some(&catalog), commit).await?;
-    let (build, others): (Vec<_>, Vec<_>) = status.verdicts.iter().partition(|(_, verdict)| verdict.must_be_built());
-    let now = Session::now();
-    for (name, verdict) in others.iter().chain(&build) {
-        if verdict.state == State::Pending {
-            let attempt = verdict.attempt.as_ref().map(|attempt| told(attempt, now)).unwrap_or_default();
-            session.report.note(&format!("{name} is not among what must be built: {attempt}"));
-        } else if verdict.must_be_built() {
-            session.report.log(&format!("{name}: {}", verdict.state.meaning()));
+    let policy = |name: &Name| catalog.policy(name).unwrap_or_default();
+    let must = |(name, verdict): &(&Name, &Verdict)| verdict.must_be_built(policy(name));
+    let (build, others): (Vec<_>, Vec<_>) = status.verdicts.iter().partition(must);
+    for (name, verdict) in &others {
+        if let Some(attempt) = verdict.attempt.as_ref().filter(|_| verdict.state == State::Pending) {
+            tell_of_pending(session, name, attempt);
         }
+    }
+    for (name, verdict) in &build {
+        session.report.log(&format!("{name}: {}", verdict.state.meaning()));
     }
     // How far back an artifact was built decides nothing here.
     let distances = if session.json {
@@ -61,4 +67,17 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let must = MustBuild { commit, names: build.iter().map(|(name, _)| (*name).clone()).collect() };
     let failed = arguments.check && !build.is_empty();
     conclude(answered, failed.then(|| must.into()).into_iter().collect())
+}
+
+/// Tells what nobody is told to build, since somebody builds it; after a day most likely nobody does.
+fn tell_of_pending(session: &Session, name: &Name, attempt: &Attempt) {
+    let now = Session::now();
+    let told = told(attempt, now);
+    if attempt.at.is_some_and(|at| now.seconds().saturating_sub(at.seconds()) > DAY) {
+        session.report.warning(&format!(
+            "{name} is not among what must be built: {told}. If whoever began it is gone, `metalogic fail {name}` ends it"
+        ));
+    } else {
+        session.report.note(&format!("{name} is not among what must be built: {told}"));
+    }
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::address::Commit;
+use crate::arrival::ArrivalError;
 use crate::artifact::Name;
 use crate::catalog::Catalog;
 use crate::chronicle::{Chronicle, Inquiry, Kept, Page};
 use crate::cli::log;
 use crate::cli::session::{Ports, Session};
-use crate::failure::{ExistsError, UsageError};
+use crate::failure::UsageError;
 use crate::files;
 use crate::report;
 use crate::resolve::Answer;
@@ -20,9 +21,6 @@ use crate::status::{self, StatusError};
 
 /// The most commits that one page holds: with more, no browser would be a pleasure.
 const MOST: usize = 10_000;
-
-/// How often a file is written anew where others write it at the same time.
-const TURNS: usize = 10;
 
 /// Write a page for a browser: commits by their artifacts
 ///
@@ -83,7 +81,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     );
     match path {
         Some(path) => {
-            write(session, path, html.as_bytes())?;
+            let failed = |source| ArrivalError::Target { path: path.to_owned(), source };
+            files::replace(path, html.clone().into_bytes(), session.config.limits().timeout).await.map_err(failed)?;
             session.report.log(&format!("reported {what}"));
         }
         None if arguments.dry_run => session.report.log(&format!("would report {what}")),
@@ -173,14 +172,4 @@ fn line(page: Page) -> Line {
     let time = summary.as_ref().and_then(log::time);
     let subject = summary.map(|summary| summary.subject);
     Line { commit, parent, subject, time, gap, verdicts, others }
-}
-
-/// Writes the page whole or not at all. Whatever stood there is another one.
-fn write(session: &Session, path: &Path, html: &[u8]) -> anyhow::Result<()> {
-    for _ in 0..TURNS {
-        if files::swap(path, |_| true, html, session.config.limits().timeout)? {
-            return Ok(());
-        }
-    }
-    Err(ExistsError(path.to_owned()).into())
 }

@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
     /// Drop the names that nothing found supports; otherwise a write never removes a name
     #[arg(long)]
     rebuild: bool,
-    /// Fail where an artifact is not what is asked for: nearest, fresh (built or proven) or exact (built at the commit) [default: what the
-    /// registry asks]
+    /// Fail where an artifact is not what is asked for: fresh (built or proven), exact (built at the commit), or nearest, which asks nothing
+    /// [default: what the registry asks]
     #[arg(long, value_name = "POLICY")]
     policy: Option<Policy>,
     /// Print the metafile, and write nothing

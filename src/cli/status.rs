@@ -84,7 +84,7 @@ pub(crate) fn told(attempt: &Attempt, now: Moment) -> String {
     let reason = attempt.reason.as_deref().map(|reason| words::told(reason).into_owned());
     let run = attempt.run.as_deref().map(|run| words::told(run).into_owned());
     let parts: Vec<String> = ago.into_iter().chain(reason).chain(run).collect();
-    format!("{} {}", attempt.state.as_str(), parts.join(", ")).trim_end().to_owned()
+    format!("{} {}", words::told(attempt.state.as_str()), parts.join(", ")).trim_end().to_owned()
 }
 
 /// Returns how many first parents back an artifact was built; none where that is not known.

@@ -13,6 +13,7 @@ use crate::cli::table::styled;
 use crate::git::Repository;
 use crate::publish::{PublishError, Refusal};
 use crate::report;
+use crate::state::State;
 use crate::store::Key;
 use crate::why::{self, Account, Beside, Station};
 use crate::words;
@@ -108,15 +109,14 @@ impl Telling<'_> {
     fn found(&self) -> Vec<String> {
         let Account { verdict, stations, .. } = self.account;
         let Some(from) = verdict.from else {
-            return vec![format!(
-                "found nowhere: {} addresses were looked at, and the metafiles there",
-                stations.len()
-            )];
+            let looked =
+                if stations.len() == 1 { "1 address was" } else { &format!("{} addresses were", stations.len()) };
+            return vec![format!("found nowhere: {looked} looked at, and the metafiles there")];
         };
         let found = stations.last().filter(|last| last.stands && last.commit == from);
         let how = match (found, stations.len()) {
             (Some(_), 1) => "at its own address".to_owned(),
-            (Some(_), steps) => format!("{} first parents back", steps - 1),
+            (Some(_), steps) => format!("{} back", report::count(steps - 1, "first parent")),
             (None, steps) => format!("at none of the {steps} addresses: a metafile names it"),
         };
         let record = &verdict.record;
@@ -137,8 +137,16 @@ impl Telling<'_> {
         if self.inputs.is_none() || self.account.verdict.from.is_none() {
             return Vec::new();
         }
+        let is_stale = self.account.verdict.state == State::Stale;
+        let is_found = self.account.stations.last().is_some_and(|last| last.stands);
         match &self.account.changes {
+            None if !is_found => {
+                vec!["changed    not known: the address where it was built was not looked at".to_owned()]
+            }
             None => vec!["changed    not known: git does not have the trees on the way".to_owned()],
+            Some(changes) if changes.is_empty() && is_stale => {
+                vec!["changed    in no commit since: other inputs were declared when it was built".to_owned()]
+            }
             Some(changes) if changes.is_empty() => vec!["changed    in no commit since".to_owned()],
             Some(changes) => {
                 let line = |commit: &Commit| format!("changed    in {}  {}", commit.short(), self.subject(*commit));
@@ -155,7 +163,8 @@ impl Telling<'_> {
                 let more = if *stopped { ", the newest of them" } else { "" };
                 if stands.is_empty() {
                     return vec![format!(
-                        "merges     brought {commits} other commits{more}, and it was built at none of them"
+                        "merges     brought {}{more}, and it was built at none of them",
+                        report::count(*commits, "other commit")
                     )];
                 }
                 let line = |commit: &Commit| {
@@ -185,9 +194,9 @@ impl Telling<'_> {
             })
         };
         let distances: BTreeMap<Commit, usize> = stations.iter().map(|station| station.commit).zip(0..).collect();
-        let (looked, stands) = match beside {
-            Beside::Unknown => (None, None),
-            Beside::Looked { commits, stands, .. } => (Some(*commits), Some(ids(stands))),
+        let (looked, stopped, stands) = match beside {
+            Beside::Unknown => (None, None, None),
+            Beside::Looked { commits, stopped, stands } => (Some(*commits), Some(*stopped), Some(ids(stands))),
         };
         json!({
             "commit": self.commit.to_string(),
@@ -196,7 +205,7 @@ impl Telling<'_> {
             "looked_at": stations.iter().map(station).collect::<Vec<_>>(),
             "inputs": self.inputs,
             "changed_in": changes.as_deref().map(ids),
-            "merged": json!({"looked_at": looked, "stands": stands}),
+            "merged": json!({"looked_at": looked, "stopped": stopped, "stands": stands}),
             "store": store,
         })
     }

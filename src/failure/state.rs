@@ -3,6 +3,7 @@
 use crate::address::Commit;
 use crate::artifact::Name;
 use crate::chronicle::ChronicleError;
+use crate::lock::LockError;
 use crate::locking::{LockFileError, LockingError};
 use crate::policy::Policy;
 use crate::state::{Refused, State};
@@ -85,7 +86,16 @@ pub(super) fn lock_file(error: &LockFileError) -> Verdict {
             advised(Kind::NotFound, "what is to be taken is locked first: `metalogic lock --as FILE`")
         }
         LockFileError::Unreadable { source, .. } => local(source),
-        LockFileError::Wrong { .. } => advised(Kind::Integrity, "`metalogic lock --as FILE` writes it anew"),
+        LockFileError::Gone { .. } => advised(
+            Kind::NotFound,
+            "somebody removed it, or the lock is of another store than the one that is configured",
+        ),
+        LockFileError::Wrong { source: LockError::Version(_), .. } => {
+            advised(Kind::Integrity, "a newer metalogic wrote it: take that one")
+        }
+        LockFileError::Wrong { .. } => {
+            advised(Kind::Integrity, "take it from where it is kept: one that is written anew may name other bytes")
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Temporary, version_of};
+use super::{Temporary, blocking, version_of};
 use crate::artifact::Digest;
 use crate::store::is_same;
 
@@ -47,6 +47,24 @@ pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], pa
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         kept => kept.map(|()| true),
     }
+}
+
+/// Writes a file whole or not at all, whatever stands there, and whoever else writes it at the same time: the last one's bytes stay.
+///
+/// # Errors
+/// The system's; then the file is what others made of it.
+pub async fn replace(path: &Path, bytes: Vec<u8>, patience: Duration) -> io::Result<()> {
+    let path = path.to_owned();
+    blocking(move || {
+        let began = Instant::now();
+        while !swap(&path, |_| true, &bytes, patience)? {
+            if began.elapsed() > patience {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "others write it again and again"));
+            }
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Takes the kernel's lock on a file, where the file system has any.

@@ -48,10 +48,32 @@ impl Progress {
     }
 }
 
-/// Reads what a metafile says of attempts; none where it is of another shape, and thus not ours.
-pub(super) fn read(value: &Value) -> Option<BTreeMap<Name, Attempt>> {
-    let attempts = value.as_object()?;
-    attempts.iter().map(|(name, attempt)| Some((name.parse().ok()?, Attempt::read(attempt)?))).collect()
+/// Takes the attempts that this version understands. Nothing needs them to resolve: what is of another shape stays, and says nothing.
+pub(super) fn take(told: &mut Map<String, Value>) -> BTreeMap<Name, Attempt> {
+    let understood = |(name, attempt): (&String, &Value)| Some((name.parse().ok()?, Attempt::read(attempt)?));
+    let attempts: BTreeMap<Name, Attempt> = told.iter().filter_map(understood).collect();
+    told.retain(|name, _| !attempts.keys().any(|taken| taken.as_str() == name));
+    attempts
+}
+
+/// Writes attempts together with those of another shape. Of one name ours counts.
+pub(super) struct Together<'a>(pub(super) &'a BTreeMap<Name, Attempt>, pub(super) Option<&'a Value>);
+
+impl Serialize for Together<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(ours, others) = self;
+        let mut map = serializer.serialize_map(None)?;
+        for (name, attempt) in *ours {
+            map.serialize_entry(name.as_str(), attempt)?;
+        }
+        let is_other = |name: &str| !ours.keys().any(|own| own.as_str() == name);
+        for (name, attempt) in
+            others.and_then(Value::as_object).into_iter().flatten().filter(|(name, _)| is_other(name))
+        {
+            map.serialize_entry(name, attempt)?;
+        }
+        map.end()
+    }
 }
 
 impl Attempt {

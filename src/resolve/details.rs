@@ -32,9 +32,14 @@ pub(super) async fn record(
         }
     }
     // What has another size than the address showed is a record of other bytes.
+    let mut replaced = BTreeSet::new();
     metafile.details.retain(|name, record| {
         let listed = metafile.artifacts.get(name).and_then(|at| listed(walk, name, *at));
-        listed.is_none() || record.size.is_none() || listed == record.size
+        let is_same = listed.is_none() || record.size.is_none() || listed == record.size;
+        if !is_same {
+            replaced.insert(name.clone());
+        }
+        is_same
     });
     let again = question.keep == Keep::OnlyFound;
     let told = |name: &Name, at: Commit| at == commit && question.known.contains_key(name);
@@ -42,9 +47,18 @@ pub(super) async fn record(
     let all = metafile.artifacts.iter().map(|(name, at)| (name.clone(), *at));
     let unsure = all.filter(|(name, at)| !told(name, *at) && (again || bare(name)));
     let (here, elsewhere): (Vec<_>, Vec<_>) = unsure.partition(|(name, at)| *at == commit || !bare(name));
+    let unproven = unproven(question, metafile);
 
-    let sources: BTreeSet<Commit> = elsewhere.iter().map(|(_, at)| *at).collect();
+    let sources: BTreeSet<Commit> = elsewhere.iter().chain(&unproven).map(|(_, at)| *at).collect();
     walk.read_metafiles(&sources.into_iter().collect::<Vec<_>>()).await?;
+    for (name, at) in unproven {
+        if let Some((source, record)) =
+            walk.metafile(at).and_then(|source| source.record(&name, at)).zip(metafile.details.get_mut(&name))
+            && source.is_of_same_bytes(record)
+        {
+            *record = record.learn(&source.known());
+        }
+    }
     let mut unrecorded = here;
     for (name, at) in elsewhere {
         match walk.metafile(at).and_then(|source| source.record(&name, at)).map(Record::known) {
@@ -71,16 +85,33 @@ pub(super) async fn record(
             *record = record.learn(&known);
         }
     }
-    record_inputs(world, question, metafile)
+    record_inputs(world, question, metafile, &replaced)
+}
+
+/// Returns the inherited artifacts whose inputs are declared and not recorded, with the commits that hold them: whoever recorded something of them
+/// may have come before the metafile there said from what they were built.
+fn unproven(question: &Question<'_>, metafile: &Metafile) -> Vec<(Name, Commit)> {
+    let lacks = |name: &Name| {
+        question.vocabulary.inputs.contains_key(name)
+            && metafile.details.get(name).is_some_and(|record| !record.is_empty() && record.inputs.is_none())
+    };
+    let inherited = metafile.artifacts.iter().filter(|(name, at)| **at != metafile.commit && lacks(name));
+    inherited.map(|(name, at)| (name.clone(), *at)).collect()
 }
 
 /// Fills in what the artifacts that stand at the commit were built from, where that is declared: of what this run published, and of what nothing
-/// is recorded yet. What was recorded once stays, whatever is declared later.
-fn record_inputs(world: World<'_>, question: &Question<'_>, metafile: &mut Metafile) -> Result<(), ResolveError> {
+/// is recorded yet. What was recorded once stays, whatever is declared later. From what bytes were built that somebody put in the place of others,
+/// nobody knows.
+fn record_inputs(
+    world: World<'_>,
+    question: &Question<'_>,
+    metafile: &mut Metafile,
+    replaced: &BTreeSet<Name>,
+) -> Result<(), ResolveError> {
     let commit = question.commit;
     let is_here = |name: &&Name| metafile.artifacts.get(*name) == Some(&commit);
     let recorded = |name: &Name| metafile.details.get(name).is_some_and(|record| record.inputs.is_some());
-    let is_new = |name: &&Name| question.known.contains_key(*name) || !recorded(name);
+    let is_new = |name: &&Name| question.known.contains_key(*name) || !recorded(name) && !replaced.contains(*name);
     let declared = question.vocabulary.inputs.iter().filter(|(name, _)| is_here(name) && is_new(name));
     let (names, declared): (Vec<_>, Vec<_>) = declared.unzip();
     if names.is_empty() {

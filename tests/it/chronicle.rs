@@ -154,7 +154,8 @@ async fn act(
         11 | 12 => {
             let state = if rng.bool() { Progress::Pending } else { Progress::Failed };
             let names = BTreeSet::from([name.parse().unwrap()]);
-            let news = News { commit, names, state, stamp: Stamp::default(), reason: None };
+            let news =
+                News { commit, names, state, stamp: Stamp::default(), reason: None, registered: BTreeSet::new() };
             drop(attempt::record(world, &news, false).await);
         }
         13 => store.delete(&Key::Metafile(commit)).await.unwrap(),

@@ -82,6 +82,7 @@ mod shelves;
 mod simulation;
 mod spared;
 mod staging;
+mod standing;
 mod startifact;
 mod states;
 mod stubs;

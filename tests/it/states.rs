@@ -87,6 +87,7 @@ pub fn history(sandbox: &Sandbox, rng: &mut Rng, commits: usize) -> Vec<Commit> 
 /// Asks git, and remembers what was done.
 struct Oracle<'a> {
     sandbox: &'a Sandbox,
+    store: &'a MemoryStore,
     /// What was put at each address, and whether a publisher put it.
     stands: BTreeMap<(Commit, &'static str), bool>,
     attempts: BTreeMap<(Commit, &'static str), Progress>,
@@ -100,8 +101,14 @@ impl Oracle<'_> {
         Some(told.lines().filter(is_input).map(str::to_owned).collect())
     }
 
-    /// Says which states are right, and where the artifact comes from.
-    fn states(&self, commit: Commit, name: &'static str) -> (Vec<State>, Option<Commit>) {
+    fn records_inputs(&self, commit: Commit, name: &str) -> bool {
+        let Some(bytes) = self.store.objects().remove(&Key::Metafile(commit).to_string()) else { return false };
+        let metafile: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        metafile["details"][name]["inputs"].is_string()
+    }
+
+    /// Says which state is right, and where the artifact comes from.
+    fn state(&self, commit: Commit, name: &'static str) -> (State, Option<Commit>) {
         let line = self.sandbox.git("repo", &["rev-list", "--first-parent", &commit.to_string()]);
         let line: Vec<Commit> = line.lines().map(|id| id.parse().unwrap()).collect();
         let from = line.into_iter().find(|at| self.stands.contains_key(&(*at, name)));
@@ -117,11 +124,10 @@ impl Oracle<'_> {
                 _ => State::Assumed(Why::Undeclared),
             },
         };
-        let by_hand = from.is_some_and(|from| !self.stands[&(from, name)]);
-        let is_unproven = by_hand && matches!(state, State::Proven | State::Stale);
-        // Of what no publisher put, it depends on who came by what is recorded.
-        let other = is_unproven.then_some(State::Assumed(Why::Unrecorded));
-        ([state].into_iter().chain(other).collect(), from)
+        // Of what no publisher put, the metafile there says from what it was built once somebody resolved that commit.
+        let is_recorded = from.is_some_and(|from| self.stands[&(from, name)] || self.records_inputs(from, name));
+        let can_be_told = is_recorded || !matches!(state, State::Proven | State::Stale);
+        (if can_be_told { state } else { State::Assumed(Why::Unrecorded) }, from)
     }
 }
 
@@ -138,7 +144,8 @@ async fn after_any_history_each_state_is_what_git_and_the_builds_say() {
         let world = World { store: &store, ancestry: &repository, observer: &observer, limits };
         let catalog = Catalog::new(Registry::parse(REGISTRY.as_bytes(), "r").unwrap(), &[], &[]).unwrap();
         let (vocabulary, known) = (catalog.vocabulary(), BTreeMap::new());
-        let mut oracle = Oracle { sandbox: &sandbox, stands: BTreeMap::new(), attempts: BTreeMap::new() };
+        let mut oracle =
+            Oracle { sandbox: &sandbox, store: &store, stands: BTreeMap::new(), attempts: BTreeMap::new() };
         for act in 0..50 {
             let (commit, name) = (*rng.choice(&commits).unwrap(), rng.choice(NAMES).unwrap());
             match rng.u8(..6) {
@@ -168,7 +175,8 @@ async fn after_any_history_each_state_is_what_git_and_the_builds_say() {
                     let state = if rng.bool() { Progress::Pending } else { Progress::Failed };
                     let names = BTreeSet::from([name.parse().unwrap()]);
                     let (stamp, reason) = (Stamp::default(), None);
-                    let news = News { commit, names, state: state.clone(), stamp, reason };
+                    let registered = vocabulary.registered.clone();
+                    let news = News { commit, names, state: state.clone(), stamp, reason, registered };
                     let recorded = attempt::record(world, &news, false).await.unwrap();
                     assert_eq!(recorded.standing.is_empty(), !oracle.stands.contains_key(&(commit, name)));
                     oracle.attempts.insert((commit, name), state);
@@ -179,12 +187,9 @@ async fn after_any_history_each_state_is_what_git_and_the_builds_say() {
             let told = status::status(world, Some(&catalog), *commit).await.unwrap();
             for name in NAMES {
                 let verdict = &told.verdicts[&name.parse::<Name>().unwrap()];
-                let (states, from) = oracle.states(*commit, name);
+                let (state, from) = oracle.state(*commit, name);
                 assert_eq!(verdict.from, from, "seed {seed}, {name} at {commit}");
-                assert!(
-                    states.contains(&verdict.state),
-                    "seed {seed}, {name} at {commit}: {verdict:?}, not {states:?}"
-                );
+                assert_eq!(verdict.state, state, "seed {seed}, {name} at {commit}: {verdict:?}");
                 assert_eq!(verdict.attempt.is_some(), matches!(verdict.state, State::Pending | State::Failed));
                 *seen.entry(verdict.state).or_default() += 1;
             }
@@ -259,6 +264,7 @@ async fn whoever_records_an_attempt_first_writes_what_the_stub_would_say() {
         state: Progress::Pending,
         stamp: Stamp { at: Some(Moment::of_seconds(1)), run: Some("https://ci/1".to_owned()) },
         reason: None,
+        registered: catalog.vocabulary().registered,
     };
     let dry = attempt::record(world, &news, true).await.unwrap();
     assert!(!dry.written && store.head(&Key::Metafile(commits[5])).await.unwrap().is_none());

@@ -85,7 +85,8 @@ async fn record(store: MemoryStore, state: Progress, after: Duration) {
     let (observer, history): (Arc<dyn Observer>, _) = (Arc::new(Silent), history());
     let world = World { store: &store, ancestry: &history, observer: &observer, limits: Limits::default() };
     let names = BTreeSet::from([name()]);
-    let news = News { commit: commit('a'), names, state, stamp: Stamp::default(), reason: None };
+    let news =
+        News { commit: commit('a'), names, state, stamp: Stamp::default(), reason: None, registered: BTreeSet::new() };
     attempt::record(world, &news, false).await.unwrap();
 }
 
