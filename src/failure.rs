@@ -27,7 +27,7 @@ use crate::show::ShowError;
 use crate::stub::StubError;
 use crate::words;
 
-use arrival::{fetch, url};
+use arrival::{arrival, fetch, url};
 use bisect::{bisect, left_open};
 use config::config;
 use hooks::{hooks, late, missed};
@@ -190,6 +190,7 @@ fn verdict(error: &anyhow::Error) -> Option<Verdict> {
         .or_else(|| of(error, publish))
         .or_else(|| of(error, conflict))
         .or_else(|| of(error, fetch))
+        .or_else(|| of(error, arrival))
         .or_else(|| of(error, url))
         .or_else(|| of(error, bisect))
         .or_else(|| of(error, left_open))

@@ -5,7 +5,7 @@
 //! (all that it has seen) have the same future, so each state is gone on from once.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,9 +21,10 @@ use hyper::http::response::Parts;
 use metalogic::address::Commit;
 use metalogic::ancestry::ToldHistory;
 use metalogic::artifact::{Digest, Name};
+use metalogic::attempt::{self, News};
 use metalogic::catalog::Catalog;
 use metalogic::event::{Observer, Silent};
-use metalogic::metafile::{LARGEST, Metafile, Record};
+use metalogic::metafile::{Attempt, LARGEST, Metafile, Progress, Record};
 use metalogic::metalogic::{Keep, Metalogic, Vocabulary};
 use metalogic::moment::Stamp;
 use metalogic::publish::{self, Item};
@@ -207,6 +208,8 @@ struct Start {
     refusals: usize,
     /// Whether the parent has the `a.zip` that is to be published, and what the metafile says of it.
     copies: Option<Copies>,
+    /// The artifacts that are said to be built and are not published: their attempts stand at the end.
+    begun: &'static [&'static str],
 }
 
 /// Says what the parent's `a.zip` is.
@@ -382,7 +385,7 @@ fn explore<G: Ground>(actors: &[Act], start: Start) -> Findings {
     let mut todo: Vec<Vec<usize>> = vec![Vec::new()];
     while let Some(prefix) = todo.pop() {
         findings.runs += 1;
-        let run = runtime.block_on(run(actors, &ground, &prefix, &mut visited));
+        let run = runtime.block_on(run(actors, &ground, start.begun, &prefix, &mut visited));
         findings.orders += usize::from(run.ended);
         for (at, width) in run.widths.iter().enumerate().skip(prefix.len()) {
             for other in 1..*width {
@@ -416,7 +419,13 @@ struct Run {
 }
 
 /// Runs the actors in the order that `prefix` says and the first waiting operation after it, until a state was met before.
-async fn run(actors: &[Act], ground: &impl Ground, prefix: &[usize], visited: &mut HashSet<u64>) -> Run {
+async fn run(
+    actors: &[Act],
+    ground: &impl Ground,
+    begun: &[&str],
+    prefix: &[usize],
+    visited: &mut HashSet<u64>,
+) -> Run {
     let gates = Arc::new(Mutex::new(Gates::default()));
     let stores = ground.begin(actors.len(), &gates);
     gates.lock().unwrap().plan = (0..actors.len()).filter(|actor| actors[*actor].plans).collect();
@@ -437,6 +446,9 @@ async fn run(actors: &[Act], ground: &impl Ground, prefix: &[usize], visited: &m
             run.fault = nothing_is_lost(&store, &published).await;
             if run.fault.is_none() {
                 run.fault = what_is_said_is_true(&store).await;
+            }
+            if run.fault.is_none() {
+                run.fault = attempts_are_those_that_came_to_nothing(&store, begun).await;
             }
             return run;
         }
@@ -528,6 +540,11 @@ async fn what_is_said_is_true(store: &MemoryStore) -> Option<String> {
     None
 }
 
+async fn attempts_are_those_that_came_to_nothing(store: &MemoryStore, begun: &[&str]) -> Option<String> {
+    let attempts: Vec<String> = stored(store).await?.attempts.keys().map(ToString::to_string).collect();
+    (attempts != begun).then(|| format!("the attempts are {attempts:?} and not {begun:?}"))
+}
+
 async fn nothing_is_lost(store: &MemoryStore, published: &[Name]) -> Option<String> {
     let Some(metafile) = stored(store).await else { return Some("there is no metafile at the end".to_owned()) };
     if metafile.parent_commit != Some(parent()) || metafile.artifacts.get(&name("c.zip")) != Some(&parent()) {
@@ -589,6 +606,45 @@ fn resolver() -> Act {
                 keep: Keep::Everything,
             };
             resolve::resolve(world(&*store, &history, &observer), &question).await.unwrap();
+            None
+        })
+    })
+}
+
+/// Says that the build of an artifact began.
+fn beginner(file: &'static str) -> Act {
+    Act::new(false, move |store| {
+        Box::pin(async move {
+            let (history, observer): (_, Arc<dyn Observer>) = (history(), Arc::new(Silent));
+            let news = News {
+                commit: here(),
+                names: BTreeSet::from([name(file)]),
+                state: Progress::Pending,
+                stamp: Stamp::default(),
+                reason: None,
+                registered: catalog().vocabulary().registered,
+            };
+            attempt::record(world(&*store, &history, &observer), &news, false).await.unwrap();
+            None
+        })
+    })
+}
+
+/// Says so by a write that depends on nothing.
+fn blind_beginner(file: &'static str) -> Act {
+    Act::new(false, move |store| {
+        Box::pin(async move {
+            let key = Key::Metafile(here());
+            let read = store.get(&key, LARGEST).await.unwrap();
+            let mut metafile = match &read {
+                Some((bytes, _)) => Metafile::parse(bytes, here()).unwrap(),
+                None => Metafile::empty(parent(), None).stub(here(), Some(parent())),
+            };
+            metafile.artifacts.insert(name("c.zip"), parent());
+            let (state, unknown) = (Progress::Pending, serde_json::Map::new());
+            metafile.attempts.insert(name(file), Attempt { state, run: None, at: None, reason: None, unknown });
+            let bytes = Content::Bytes(Bytes::from(metafile.to_bytes().unwrap()));
+            store.put(&key, bytes, Attributes::default(), &Condition::None).await.unwrap();
             None
         })
     })
@@ -709,6 +765,29 @@ fn no_order_of_those_who_copy_loses_anything_or_records_what_is_not_so() {
     }
 }
 
+#[test]
+fn no_order_of_those_who_begin_and_those_who_publish_loses_anything_or_leaves_an_attempt_that_came_to_something() {
+    let directory = tempfile::tempdir().unwrap();
+    let publishing = |file| publisher(file, directory.path());
+    for stubbed in [false, true] {
+        let start = |begun| Start { stubbed, begun, ..Start::default() };
+        let many = [beginner("a.zip"), publishing("a.zip"), beginner("b.zip")];
+        let findings = explore::<InMemory>(&many, start(&["b.zip"]));
+        assert_eq!(findings.faults, Vec::<String>::new());
+        assert!(findings.orders > 5 && findings.states > 100, "{findings:?}");
+        let two: [(_, &[&str]); 3] = [
+            ([beginner("a.zip"), beginner("b.zip")], &["a.zip", "b.zip"]),
+            ([beginner("a.zip"), publishing("a.zip")], &[]),
+            ([beginner("b.zip"), stubber()], &["b.zip"]),
+        ];
+        for (actors, begun) in two {
+            let findings = explore::<OnS3>(&actors, start(begun));
+            assert_eq!(findings.faults, Vec::<String>::new());
+            assert!(findings.orders > 1 && findings.states > 5, "{findings:?}");
+        }
+    }
+}
+
 /// Holds that the explorer sees what is wrong with a way to write, on either ground.
 fn expect_seen(actors: &[Act], fault: &str) {
     for findings in [explore::<InMemory>(actors, Start::default()), explore::<OnS3>(actors, Start::default())] {
@@ -736,4 +815,11 @@ fn the_explorer_sees_a_metafile_that_is_written_before_its_artifact() {
 #[test]
 fn the_explorer_sees_a_first_metafile_without_what_the_stub_says() {
     expect_seen(&[wrong_publisher("a.zip", Wrong::NoStub), stubber()], "what the stub says is lost");
+}
+
+#[test]
+fn the_explorer_sees_an_attempt_that_is_recorded_blindly() {
+    let directory = tempfile::tempdir().unwrap();
+    let publishing = || publisher("a.zip", directory.path());
+    expect_seen(&[blind_beginner("b.zip"), publishing()], "was published and is not in the metafile");
 }

@@ -24,16 +24,21 @@ use tokio::time::Instant;
 use crate::decorated::{Decorated, Fate, Watcher};
 use crate::flows::one_stub;
 
-/// Writes down each operation, without its key.
+/// Writes down each operation, without its key; for a while there may be no answer to any.
 #[derive(Clone, Default)]
-struct Clerk(Arc<Mutex<BTreeMap<String, usize>>>);
+struct Clerk {
+    seen: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// From when until when the store is away.
+    away: Option<(Instant, Instant)>,
+}
 
 #[async_trait]
 impl Watcher for Clerk {
     async fn before(&self, operation: &str) -> Fate {
         let verb = operation.split(' ').next().unwrap().to_owned();
-        *self.0.lock().unwrap().entry(verb).or_default() += 1;
-        Fate::Go
+        *self.seen.lock().unwrap().entry(verb).or_default() += 1;
+        let is_away = self.away.is_some_and(|(from, until)| (from..until).contains(&Instant::now()));
+        if is_away { Fate::Lost } else { Fate::Go }
     }
 
     fn after(&self, _: &str, _: &dyn Debug) {}
@@ -41,7 +46,7 @@ impl Watcher for Clerk {
 
 impl Clerk {
     fn count(&self, verb: &str) -> usize {
-        self.0.lock().unwrap().get(verb).copied().unwrap_or_default()
+        self.seen.lock().unwrap().get(verb).copied().unwrap_or_default()
     }
 }
 
@@ -66,7 +71,16 @@ async fn waited(
     policy: Policy,
     meanwhile: impl Future<Output = ()>,
 ) -> (Result<BTreeMap<Name, State>, WaitError>, Duration, Clerk) {
-    let (clerk, history, names) = (Clerk::default(), history(), BTreeSet::from([name()]));
+    waited_by(Clerk::default(), store, policy, meanwhile).await
+}
+
+async fn waited_by(
+    clerk: Clerk,
+    store: &MemoryStore,
+    policy: Policy,
+    meanwhile: impl Future<Output = ()>,
+) -> (Result<BTreeMap<Name, State>, WaitError>, Duration, Clerk) {
+    let (history, names) = (history(), BTreeSet::from([name()]));
     let watched = Decorated::new(store.clone(), clerk.clone());
     let observer: Arc<dyn Observer> = Arc::new(Silent);
     let world = World { store: &watched, ancestry: &history, observer: &observer, limits: Limits::default() };
@@ -165,4 +179,44 @@ async fn who_takes_the_nearest_waits_until_an_ancestor_has_it_in_the_commits_met
     let (ended, took, _) = waited(&store, Policy::Nearest, put).await;
     assert!(matches!(ended.unwrap()[&name()], State::Assumed(_)));
     assert!(took >= minutes && took < minutes + Duration::from_secs(31), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_for_a_while_is_waited_for_too() {
+    let minute = Duration::from_secs(60);
+    for policy in [Policy::Exact, Policy::Nearest] {
+        let (store, began) = (MemoryStore::default(), Instant::now());
+        let away =
+            |from, until| Clerk { away: Some((began + from * minute, began + until * minute)), ..Clerk::default() };
+        let put = async {
+            tokio::time::sleep(3 * minute).await;
+            store.plant(&Key::Artifact(commit('a'), name()).to_string(), "x");
+            let mut metafile = metalogic::metafile::Metafile::empty(commit('a'), Some(commit('b')));
+            metafile.artifacts.insert(name(), commit('a'));
+            store.plant(&Key::Metafile(commit('a')).to_string(), metafile.to_bytes().unwrap());
+        };
+        let (ended, took, _) = waited_by(away(1, 5), &store, policy, put).await;
+        assert_eq!(ended.unwrap(), BTreeMap::from([(name(), State::Built)]));
+        assert!(took >= 5 * minute && took < 5 * minute + Duration::from_secs(31), "{took:?}");
+        // Where it is away when the time is up, that is the answer.
+        let (store, began) = (MemoryStore::default(), Instant::now());
+        let clerk = Clerk { away: Some((began + minute, began + 2 * PATIENCE)), ..Clerk::default() };
+        let (ended, took, _) = waited_by(clerk, &store, policy, std::future::ready(())).await;
+        assert!(matches!(ended, Err(WaitError::Status(_))), "{ended:?}");
+        assert_eq!(took.as_secs(), PATIENCE.as_secs());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_metafile_that_is_none_holds_nobody_up() {
+    for bytes in [b"no metafile".to_vec(), vec![b' '; 2 << 20]] {
+        let store = MemoryStore::default();
+        store.plant(&Key::Metafile(commit('a')).to_string(), bytes);
+        let put = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            store.plant(&Key::Artifact(commit('a'), name()).to_string(), "x");
+        };
+        let (ended, ..) = waited(&store, Policy::Exact, put).await;
+        assert_eq!(ended.unwrap(), BTreeMap::from([(name(), State::Built)]));
+    }
 }
