@@ -1,6 +1,7 @@
 //! What happens on the way to an answer, for whoever wants to tell it.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use crate::address::Commit;
 use crate::artifact::Name;
@@ -244,13 +245,33 @@ impl Observer for Silent {
     fn observe(&self, _: &Event) {}
 }
 
-/// Tells somebody everything but the walk: for whoever asks how things stand, and not how that was found.
-pub struct Hushed(pub std::sync::Arc<dyn Observer>);
+/// Tells somebody everything but the walk: for whoever asks how things stand, and not how that was found. Remembers where history ended.
+pub struct Hushed {
+    told: Arc<dyn Observer>,
+    ends: OnceLock<(Commit, String)>,
+}
+
+impl Hushed {
+    /// Tells this one.
+    #[must_use]
+    pub fn new(told: Arc<dyn Observer>) -> Self {
+        Self { told, ends: OnceLock::new() }
+    }
+
+    /// Returns the commit whose parent nobody knew, and why; none where history did not end at one.
+    #[must_use]
+    pub fn ends(&self) -> Option<(Commit, &str)> {
+        self.ends.get().map(|(at, why)| (*at, why.as_str()))
+    }
+}
 
 impl Observer for Hushed {
     fn observe(&self, event: &Event) {
+        if let Event::HistoryEnds { at, why } = event {
+            self.ends.get_or_init(|| (*at, why.clone()));
+        }
         if !matches!(event, Event::Walked(_)) {
-            self.0.observe(event);
+            self.told.observe(event);
         }
     }
 }

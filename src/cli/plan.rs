@@ -60,6 +60,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "commit": commit.to_string(),
         "build": objects(&build),
         "keep": objects(&others),
+        "ends": session.ends(),
         "store": ports.store.root(),
     });
     let lines = || build.iter().map(|(name, _)| format!("{name}\n")).collect::<String>();

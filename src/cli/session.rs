@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) json: bool,
     observer: Arc<dyn Observer>,
     hushed: Arc<dyn Observer>,
+    /// The same, which remembers.
+    hush: Arc<Hushed>,
     closing: Mutex<Vec<BoxFuture<'static, ()>>>,
     writing: Mutex<Option<Writing>>,
     told: Once,
@@ -57,9 +59,10 @@ impl Ports {
 impl Session {
     pub(crate) fn new(config: Config, report: Arc<Report>, json: bool) -> Self {
         let observer: Arc<dyn Observer> = report.clone();
-        let hushed: Arc<dyn Observer> = Arc::new(Hushed(report.clone()));
+        let hush = Arc::new(Hushed::new(report.clone()));
+        let hushed: Arc<dyn Observer> = hush.clone();
         let (closing, writing) = (Mutex::default(), Mutex::default());
-        Self { config, report, json, observer, hushed, closing, writing, told: Once::new() }
+        Self { config, report, json, observer, hushed, hush, closing, writing, told: Once::new() }
     }
 
     /// Returns who is told what happens.
@@ -125,6 +128,11 @@ impl Session {
     /// Returns the same world for a flow whose walk is not told while it goes on.
     pub(crate) fn hushed<'a>(&'a self, ports: &'a Ports) -> World<'a> {
         World { observer: &self.hushed, ..self.world(ports) }
+    }
+
+    /// Says where a walk in such a world found that history ends, as answers have it; none where it did not.
+    pub(crate) fn ends(&self) -> Option<String> {
+        self.hush.ends().map(|(at, why)| format!("history ends at {}: {why}", at.short()))
     }
 
     /// Does what writes, and warns where the store does not keep the conditions that keep writers from each other's work.

@@ -45,6 +45,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "commit": commit.to_string(),
         "url": status.url,
         "artifacts": status.verdicts.iter().map(|(name, verdict)| object(commit, name, verdict, &distances)).collect::<Vec<_>>(),
+        "ends": session.ends(),
         "store": ports.store.root(),
     });
     if session.json {

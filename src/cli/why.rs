@@ -50,7 +50,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let telling =
         Telling { repository, commit, name, account: &account, inputs: inputs.as_deref(), url: url.as_deref() };
     if session.json {
-        return session.answer(&telling.object(&ports.store.root()), Vec::new);
+        return session.answer(&telling.object(&ports.store.root(), session.ends().as_deref()), Vec::new);
     }
     session.print_styled(&telling.text())
 }
@@ -182,7 +182,7 @@ impl Telling<'_> {
         summary.map(|summary| words::told(&summary.subject).into_owned()).unwrap_or_default()
     }
 
-    fn object(&self, store: &str) -> Value {
+    fn object(&self, store: &str, ends: Option<&str>) -> Value {
         let Account { verdict, stations, changes, beside } = self.account;
         let ids = |commits: &[Commit]| commits.iter().map(ToString::to_string).collect::<Vec<_>>();
         let station = |station: &Station| {
@@ -206,6 +206,7 @@ impl Telling<'_> {
             "inputs": self.inputs,
             "changed_in": changes.as_deref().map(ids),
             "merged": json!({"looked_at": looked, "stopped": stopped, "stands": stands}),
+            "ends": ends,
             "store": store,
         })
     }

@@ -122,6 +122,13 @@ fn in_a_shallow_clone_whoever_says_that_it_begins_is_told_where_history_ends_and
     sandbox.git(".", &["clone", "--quiet", "--depth=1", &origin, "shallow"]);
     let begin = sandbox.run_in("shallow", &["--store", "../repo/.git/metalogic", "begin", "old.bin"]);
     assert!(begin.code == Some(0) && begin.stderr.contains("warning: history ends at"), "{begin}");
+    for command in [&["status"][..], &["plan"], &["why", "a.bin"]] {
+        let json = [&["--json", "--store", "../repo/.git/metalogic"], command].concat();
+        let ends = |ran: &Ran| serde_json::from_str::<Value>(&ran.stdout).unwrap()["ends"].clone();
+        let ended = ends(&sandbox.run_in("shallow", &json));
+        assert!(ended.as_str().is_some_and(|ends| ends.starts_with("history ends at")), "{command:?}: {ended}");
+        assert_eq!(ends(&sandbox.run(&json)), Value::Null);
+    }
     let lock: Value = serde_json::from_str(&sandbox.done(&["lock", "--quiet"])).unwrap();
     assert_eq!(lock["artifacts"]["a.bin"]["commit"], json!(first), "{lock}");
     assert_eq!(sandbox.run(&["fetch", "b.bin", "-o", "../got"]).code, Some(0));
