@@ -76,6 +76,8 @@ mod rewritten;
 mod rounds;
 mod s3;
 mod sandbox;
+#[cfg(unix)]
+mod screen;
 mod setup;
 mod sharing;
 mod shelves;

@@ -87,6 +87,16 @@ fn plant(store: &MemoryStore, metafile: &Metafile) {
     store.plant(&Key::Metafile(metafile.commit).to_string(), metafile.to_bytes().unwrap());
 }
 
+/// Has the metafiles of a line name ancestors that are none, or are elsewhere.
+async fn lie(store: &MemoryStore, line: &[Commit], rng: &mut Rng) {
+    for here in line {
+        let mut stub = metafile(store, *here).await;
+        let lies = (0..rng.usize(0..6)).map(|_| (rng.usize(2..90), line[rng.usize(0..line.len())])).collect();
+        stub.skips.learn(SkipLinks::told(lies));
+        plant(store, &stub);
+    }
+}
+
 /// Puts an artifact, with the metafile that its publisher wrote.
 async fn publish(store: &MemoryStore, at: Commit) {
     store.plant(&Key::Artifact(at, name()).to_string(), "it");
@@ -284,12 +294,7 @@ async fn links_that_lie_lead_nowhere_twice_and_never_past_what_git_knows() {
         let line = line(40);
         let store = MemoryStore::default();
         stub_all(&store, &line).await;
-        for here in &line {
-            let mut stub = metafile(&store, *here).await;
-            let lies = (0..rng.usize(0..6)).map(|_| (rng.usize(2..90), line[rng.usize(0..line.len())])).collect();
-            stub.skips.learn(SkipLinks::told(lies));
-            plant(&store, &stub);
-        }
+        lie(&store, &line, &mut rng).await;
         let depth = rng.usize(1..40);
         let history = clone_of(&line, depth);
         let observer: Arc<dyn Observer> = Arc::new(Silent);

@@ -1,23 +1,22 @@
 //! The questions of a bisection without a command, in a real terminal.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use pty_process::blocking::{Pty, open};
+use pty_process::blocking::open;
 
 use super::History;
+use crate::screen::Screen;
 
 const PROMPT: &str = "good, bad, skip or quit? (? explains): ";
 
 /// A person at a terminal.
 struct Person {
     child: Child,
-    terminal: Pty,
+    screen: Screen,
     _inner: OwnedFd,
-    shown: std::sync::Arc<std::sync::Mutex<String>>,
-    read: usize,
 }
 
 impl Person {
@@ -29,36 +28,15 @@ impl Person {
         command.env("METALOGIC_STORE", "../store").env("TERM", "xterm").env("NO_COLOR", "1");
         let command = pty_process::blocking::Command::from(command);
         let child = command.stdin(Stdio::from(input)).stdout(Stdio::piped()).spawn(inner).unwrap();
-        let shown = std::sync::Arc::<std::sync::Mutex<String>>::default();
-        let (showing, mut reader) =
-            (shown.clone(), std::fs::File::from(terminal.as_fd().try_clone_to_owned().unwrap()));
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(length @ 1..) = reader.read(&mut bytes) {
-                let text = String::from_utf8_lossy(&bytes[..length]).replace('\r', "");
-                showing.lock().unwrap().push_str(&text);
-            }
-        });
-        Self { child, terminal, _inner: kept, shown, read: 0 }
+        Self { child, screen: Screen::of(terminal), _inner: kept }
     }
 
-    /// Waits until the terminal shows a text; returns what stands before it.
     fn sees(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let shown = self.shown.lock().unwrap().clone();
-            if let Some(at) = shown[self.read..].find(text) {
-                let between = shown[self.read..self.read + at].to_owned();
-                self.read += at + text.len();
-                return between;
-            }
-            assert!(Instant::now() < deadline, "{text:?} is not shown:\n{shown}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.screen.sees(text)
     }
 
     fn types(&mut self, text: &str) {
-        (&self.terminal).write_all(text.as_bytes()).unwrap();
+        self.screen.types(text);
     }
 
     /// Looks at the build whose path is told, and says what it is.
@@ -76,7 +54,7 @@ impl Person {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(Instant::now() < deadline, "it does not end:\n{}", self.shown.lock().unwrap());
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.screen.all());
             std::thread::sleep(Duration::from_millis(5));
         };
         let mut stdout = String::new();
@@ -137,7 +115,7 @@ fn a_person_is_asked_and_may_leave_off_and_go_on() {
 impl Person {
     /// Answers a question that was asked anew: its path stands further above.
     fn answers_again(&mut self) {
-        let all = self.shown.lock().unwrap().clone();
+        let all = self.screen.all();
         let path = all.lines().find(|line| line.contains("metalogic-bisect")).unwrap().trim().to_owned();
         self.sees(PROMPT);
         let is_bad = std::fs::read_to_string(path).unwrap().contains("fault");

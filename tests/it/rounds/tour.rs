@@ -191,12 +191,7 @@ async fn links_that_lie_lead_a_chronicle_nowhere_twice_and_never_past_what_git_k
         let line = line(40);
         let store = MemoryStore::default();
         stub_all(&store, &line).await;
-        for here in &line {
-            let mut stub = metafile(&store, *here).await;
-            let lies = (0..rng.usize(0..6)).map(|_| (rng.usize(2..90), line[rng.usize(0..line.len())])).collect();
-            stub.skips.learn(SkipLinks::told(lies));
-            plant(&store, &stub);
-        }
+        lie(&store, &line, &mut rng).await;
         let depth = rng.usize(1..40);
         let told = tell(&store, &clone_of(&line, depth), line[0], 200, rng.usize(1..70)).await.pages;
         let told: Vec<Commit> = told.iter().map(|page| page.commit).collect();

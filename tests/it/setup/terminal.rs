@@ -3,15 +3,15 @@
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pty_process::blocking::{Pty, open};
+use pty_process::blocking::open;
 use serde_json::json;
 
 use super::{described, released, saved};
 use crate::fake::parameters::{ParameterStore, REGION};
 use crate::sandbox::Sandbox;
+use crate::screen::Screen;
 
 const INTERRUPT: &str = "\u{3}";
 const END_OF_INPUT: &str = "\u{4}";
@@ -33,11 +33,9 @@ struct Person {
     store: ParameterStore,
     _sandbox: Sandbox,
     child: Child,
-    terminal: Pty,
+    screen: Screen,
     settings: OwnedFd,
     before: String,
-    shown: Arc<Mutex<String>>,
-    read: usize,
 }
 
 impl Person {
@@ -59,36 +57,15 @@ impl Person {
         // The command's own standard input is nothing, until the terminal is it.
         let input = settings.try_clone().unwrap();
         let child = command.stdin(Stdio::from(input)).stdout(Stdio::piped()).spawn(inner).unwrap();
-        let (shown, mut reader) =
-            (Arc::<Mutex<String>>::default(), std::fs::File::from(terminal.as_fd().try_clone_to_owned().unwrap()));
-        let showing = Arc::clone(&shown);
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(length @ 1..) = reader.read(&mut bytes) {
-                let text = String::from_utf8_lossy(&bytes[..length]).replace('\r', "");
-                showing.lock().unwrap().push_str(&text);
-            }
-        });
-        Self { store, _sandbox: sandbox, child, terminal, settings, before, shown, read: 0 }
+        Self { store, _sandbox: sandbox, child, screen: Screen::of(terminal), settings, before }
     }
 
-    /// Waits until the terminal shows a text, after all that was waited for before; returns what stands between.
     fn sees(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let shown = self.shown.lock().unwrap().clone();
-            if let Some(at) = shown[self.read..].find(text) {
-                let between = shown[self.read..self.read + at].to_owned();
-                self.read += at + text.len();
-                return between;
-            }
-            assert!(Instant::now() < deadline, "{text:?} is not shown:\n{shown}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.screen.sees(text)
     }
 
     fn types(&mut self, text: &str) {
-        (&self.terminal).write_all(text.as_bytes()).unwrap();
+        self.screen.types(text);
     }
 
     /// Answers the next question.
@@ -109,7 +86,7 @@ impl Person {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(Instant::now() < deadline, "it does not end:\n{}", self.shown.lock().unwrap());
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.screen.all());
             std::thread::sleep(Duration::from_millis(5));
         };
         assert_eq!(stty(&self.settings), self.before);
@@ -118,7 +95,7 @@ impl Person {
         // What the program wrote last is shown by now or in a moment: this is after it.
         std::fs::File::from(self.settings.try_clone().unwrap()).write_all(b"[end]").unwrap();
         self.sees("[end]");
-        let shown = self.shown.lock().unwrap().clone();
+        let shown = self.screen.all();
         (stdout, shown, status.code(), self.store)
     }
 }
@@ -264,7 +241,7 @@ fn an_update_shows_what_is_there_and_a_dash_empties_it() {
     person.answers(PROMPTS[3], "");
     assert_eq!(person.sees("]: "), "eu-west-2");
     person.sees(PROMPTS[4]);
-    (&person.terminal).write_all(b"caf\xe9/\n").unwrap();
+    person.screen.types(b"caf\xe9/\n");
     person.sees("not UTF-8");
     person.answers(PROMPTS[4], "-");
     assert_eq!(person.sees("]: "), "old/");
