@@ -8,6 +8,7 @@ mod range;
 use std::collections::BTreeSet;
 use std::process::Output;
 
+use crate::programs;
 use crate::sandbox::Sandbox;
 
 /// Formats of repositories, by what `git init` is told.
@@ -249,8 +250,7 @@ fn what_no_hook_saw_is_made_up_for_by_the_next_commit() {
     assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
     // A kept hook that commits itself: the commit that it follows is nobody's HEAD when ours has its turn.
     let commits = "#!/bin/sh\n[ -n \"$INSIDE\" ] || INSIDE=1 git commit --quiet --allow-empty -m inside\n";
-    sandbox.write("repo/.git/hooks/post-commit.before-metalogic", commits);
-    sandbox.shell("chmod +x repo/.git/hooks/post-commit.before-metalogic");
+    programs::write(&sandbox.path("repo/.git/hooks/post-commit.before-metalogic"), commits);
     commit(&sandbox, "repo", "outside");
     assert_eq!(ok(&sandbox, "repo", &["log", "-1", "--format=%s"]), "inside");
     assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());

@@ -64,6 +64,8 @@ mod pager;
 mod parameters;
 mod policies;
 mod processes;
+#[cfg(unix)]
+mod programs;
 mod readme;
 mod registry;
 mod repo;

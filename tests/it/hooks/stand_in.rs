@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::programs;
 use crate::sandbox::Sandbox;
 
 /// The mode of a directory that its owner may write.
@@ -92,10 +93,8 @@ pub fn git(sandbox: &Sandbox, directory: &str, arguments: &[&str]) -> String {
     heard
 }
 
-/// Writes a program.
 pub fn executable(sandbox: &Sandbox, path: &str, text: &str) {
-    sandbox.write(path, text);
-    std::fs::set_permissions(sandbox.path(path), std::fs::Permissions::from_mode(0o755)).unwrap();
+    programs::write(&sandbox.path(path), text);
 }
 
 pub fn mode(path: &Path) -> u32 {
