@@ -14,7 +14,7 @@ use metalogic::store::directory::DirectoryStore;
 use metalogic::store::{Attributes, Condition, Content, Key, Store, StoreError, Upload};
 
 use crate::conformance::{TempFile, artifact, commit, get, increment, matches, put, read, refused};
-use crate::programs;
+use crate::descriptors;
 use crate::sandbox::Sandbox;
 
 /// Tells a test that it is the child of itself: the directory to work in.
@@ -63,7 +63,7 @@ async fn a_read_only_directory_denies_access() {
     }
     fs::create_dir(root.join(commit(3).address())).unwrap();
     let program = directory.path().join("program");
-    programs::copy(&std::env::current_exe().unwrap(), &program);
+    descriptors::copy_program(&std::env::current_exe().unwrap(), &program);
     let bits = |path: &Path, bits| fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
     let closed = [root.join(artifact(1, "secret").to_string()), root.join(commit(3).address())];
     for path in walk(&root) {

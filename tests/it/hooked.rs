@@ -8,7 +8,7 @@ mod range;
 use std::collections::BTreeSet;
 use std::process::Output;
 
-use crate::programs;
+use crate::descriptors;
 use crate::sandbox::Sandbox;
 
 /// Formats of repositories, by what `git init` is told.
@@ -250,7 +250,7 @@ fn what_no_hook_saw_is_made_up_for_by_the_next_commit() {
     assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());
     // A kept hook that commits itself: the commit that it follows is nobody's HEAD when ours has its turn.
     let commits = "#!/bin/sh\n[ -n \"$INSIDE\" ] || INSIDE=1 git commit --quiet --allow-empty -m inside\n";
-    programs::write(&sandbox.path("repo/.git/hooks/post-commit.before-metalogic"), commits);
+    descriptors::write_program(&sandbox.path("repo/.git/hooks/post-commit.before-metalogic"), commits);
     commit(&sandbox, "repo", "outside");
     assert_eq!(ok(&sandbox, "repo", &["log", "-1", "--format=%s"]), "inside");
     assert_eq!(without_metafile(&sandbox, "repo", &["HEAD"]), Vec::<String>::new());

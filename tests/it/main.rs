@@ -26,6 +26,8 @@ mod conformance;
 mod corpus;
 mod decorated;
 #[cfg(unix)]
+mod descriptors;
+#[cfg(unix)]
 mod difference;
 mod directory;
 #[cfg(unix)]
@@ -64,8 +66,6 @@ mod pager;
 mod parameters;
 mod policies;
 mod processes;
-#[cfg(unix)]
-mod programs;
 mod readme;
 mod registry;
 mod repo;

@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 
 use crate::conformance::artifact;
 use crate::decorated::{Decorated, Fate, Watcher};
+use crate::descriptors::is_free;
 use crate::fake::{Act, Fault};
 use crate::killed::running::Running;
 use crate::s3::program::Team;
@@ -82,7 +83,15 @@ impl Desk {
         self.sandbox.path(&format!("in/.metalogic-{}.part", Digest::of(&self.bytes)))
     }
 
+    /// Fetches as a process does that finds nobody else at work: what was dropped may be at work for a moment still.
     async fn fetch(&self, target: &Path, cut: Option<u64>) -> Result<Arrived, ArrivalError> {
+        while !is_free(&self.part()) {
+            tokio::task::yield_now().await;
+        }
+        self.fetch_at_once(target, cut).await
+    }
+
+    async fn fetch_at_once(&self, target: &Path, cut: Option<u64>) -> Result<Arrived, ArrivalError> {
         self.store.cut.store(cut.unwrap_or(u64::MAX), Ordering::SeqCst);
         let observer: Arc<dyn Observer> = self.ears.clone();
         let arrival = Arrival {
@@ -246,14 +255,14 @@ async fn whoever_fetches_the_same_at_once_has_bytes_of_its_own() {
     fs::write(desk.part(), &desk.bytes[..WORTH]).unwrap();
     let other = File::options().write(true).open(desk.part()).unwrap();
     other.try_lock().unwrap();
-    desk.fetch(&desk.target(), None).await.unwrap();
+    desk.fetch_at_once(&desk.target(), None).await.unwrap();
     assert_eq!(desk.heard(), []);
     assert!(fs::read(desk.part()).unwrap() == desk.bytes[..WORTH], "nobody else writes there");
     drop(other);
     fs::remove_file(desk.part()).unwrap();
     // And two of this one.
     let targets: Vec<PathBuf> = (0..4).map(|number| desk.sandbox.path(&format!("in/{number}"))).collect();
-    for done in futures::future::join_all(targets.iter().map(|target| desk.fetch(target, None))).await {
+    for done in futures::future::join_all(targets.iter().map(|target| desk.fetch_at_once(target, None))).await {
         done.unwrap();
     }
     for target in targets {

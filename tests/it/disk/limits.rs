@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::programs;
+use crate::descriptors;
 use crate::sandbox::{Ran, Sandbox};
 
 const SOMEBODY: u32 = 65534;
@@ -97,7 +97,7 @@ fn what_a_person_may_not_read_or_write_is_access_denied_by_its_path() {
     sandbox.shell("cp -R repo own && chmod -R a+rX store repo own && cp in/app.zip in/secret && cp -R store hidden && mkdir own/.git/metalogic");
     // Somebody else may not be let into the directory in which the binary was built.
     let binary = sandbox.path("program");
-    programs::copy(Path::new(env!("CARGO_BIN_EXE_metalogic")), &binary);
+    descriptors::copy_program(Path::new(env!("CARGO_BIN_EXE_metalogic")), &binary);
     bits("program", 0o755);
     bits("open", 0o777);
     bits("in/secret", 0);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use metalogic::hook::{Hook, Script};
 
 use super::stand_in::{calls, executable, git, stand_in, tools, with_tools};
-use crate::programs;
+use crate::descriptors;
 use crate::sandbox::Sandbox;
 
 /// Shells that serve as `sh` somewhere.
@@ -223,7 +223,10 @@ fn hooks_that_run_each_other_come_to_an_end() {
         let sandbox = with_hook(hook, None);
         stand_in(&sandbox, "bin");
         let name = hook.name();
-        programs::copy(&sandbox.path(&format!("hooks/{name}")), &sandbox.path(&format!("hooks/{name}.legacy")));
+        descriptors::copy_program(
+            &sandbox.path(&format!("hooks/{name}")),
+            &sandbox.path(&format!("hooks/{name}.legacy")),
+        );
         for (other, rounds) in [("legacy", 1), ("own", 8)] {
             let called = if other == "own" { format!("hooks/{name}") } else { format!("hooks/{name}.{other}") };
             let text = format!("#!/bin/sh\necho round\nexec {called} \"$@\"\n");

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::programs;
+use crate::descriptors;
 use crate::sandbox::Sandbox;
 
 /// The mode of a directory that its owner may write.
@@ -94,7 +94,7 @@ pub fn git(sandbox: &Sandbox, directory: &str, arguments: &[&str]) -> String {
 }
 
 pub fn executable(sandbox: &Sandbox, path: &str, text: &str) {
-    programs::write(&sandbox.path(path), text);
+    descriptors::write_program(&sandbox.path(path), text);
 }
 
 pub fn mode(path: &Path) -> u32 {
