@@ -1,20 +1,25 @@
 //! The chronicle of a commit: what was built at it and at its first parents, the newest first, as it is stored.
 //!
 //! Nothing is resolved anew. What stands at a commit is told by a look at its address, whoever put it there; what it inherits, and which
-//! builds began or failed there, by its stored metafile.
+//! builds began or failed there, by its stored metafile. Which artifacts it should have, and what they are built from, is said by the registry
+//! as it was then.
 
 mod digests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
 
 use crate::address::Commit;
 use crate::ancestry::AncestryError;
 use crate::artifact::Name;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Standing};
 use crate::git::{GitError, Repository, Summary};
-use crate::metafile::{Metafile, Record};
+use crate::metafile::Metafile;
 use crate::metalogic::Listing;
 use crate::state::{self, Now, Verdict};
+use crate::stored;
 use crate::walk::{Stop, Tour, TourEnd, TourError};
 use crate::world::World;
 use digests::Digests;
@@ -28,10 +33,26 @@ pub struct Inquiry<'a> {
     pub most: usize,
     /// The artifacts; where there are none, those of the repository's projects or, without a registry, those of each metafile.
     pub names: &'a BTreeSet<Name>,
-    /// The registry as it counts for the newest commit, where there is one.
-    pub catalog: Option<&'a Catalog>,
+    /// What knows the registry of each commit.
+    pub registries: &'a dyn Registries,
     /// What knows the subjects and the times of commits, where there is one.
     pub repository: Option<&'a Repository>,
+}
+
+/// Knows the registry as it counts for each commit.
+#[async_trait]
+pub trait Registries: Send + Sync {
+    /// Returns the registry that counts for a commit, where there is one. Commits that have the same one are given the same.
+    async fn at(&self, commit: Commit) -> Option<Arc<Catalog>>;
+}
+
+/// Holds the registry that counts, and what it says of the repository's projects.
+struct Counting {
+    catalog: Arc<Catalog>,
+    /// Their names that count.
+    counted: BTreeSet<Name>,
+    /// All of them.
+    ours: BTreeSet<Name>,
 }
 
 /// Tells of one commit.
@@ -93,8 +114,7 @@ pub enum ChronicleError {
 /// Tells page after page.
 pub struct Chronicle<'a> {
     inquiry: Inquiry<'a>,
-    /// The names of the repository's projects that count, and all of them.
-    ours: Option<(BTreeSet<Name>, BTreeSet<Name>)>,
+    counting: Option<Counting>,
     tour: Tour<'a>,
     digests: Digests<'a>,
     told: usize,
@@ -106,12 +126,8 @@ impl<'a> Chronicle<'a> {
     /// # Errors
     /// [`ChronicleError`].
     pub fn begin(world: World<'a>, inquiry: Inquiry<'a>) -> Result<Self, ChronicleError> {
-        let ours = inquiry.catalog.map(|catalog| {
-            let wanted = catalog.vocabulary().wanted;
-            (catalog.counted(&wanted), wanted)
-        });
         let tour = Tour::new(world, inquiry.commit, inquiry.most)?;
-        Ok(Self { inquiry, ours, tour, digests: Digests::new(world.ancestry), told: 0 })
+        Ok(Self { inquiry, counting: None, tour, digests: Digests::new(world.ancestry), told: 0 })
     }
 
     /// Tells of the next commit; none beyond the last, and then [`Chronicle::ends`] says why.
@@ -122,7 +138,17 @@ impl<'a> Chronicle<'a> {
         let Some(stop) = self.tour.next().await? else { return Ok(None) };
         let distance = self.told;
         self.told += 1;
+        self.count_by(self.inquiry.registries.at(stop.commit).await);
         self.page(stop, distance).map(Some)
+    }
+
+    /// Takes another registry, where it is another.
+    fn count_by(&mut self, catalog: Option<Arc<Catalog>>) {
+        let same =
+            |counting: &Counting| catalog.as_ref().is_some_and(|catalog| Arc::ptr_eq(&counting.catalog, catalog));
+        if !self.counting.as_ref().is_some_and(same) {
+            self.counting = catalog.map(Counting::new);
+        }
     }
 
     /// Waits for the answers to all that was asked of the store: for whoever takes a long time before they ask for the next page.
@@ -153,7 +179,7 @@ impl<'a> Chronicle<'a> {
             Some(Err(error)) => (Kept::Malformed(error.to_string()), None),
         };
         let is_stored = metafile.is_some();
-        let metafile = standing(metafile.unwrap_or_else(|| Metafile::empty(commit, parent)), &listing);
+        let metafile = stored::standing(metafile.unwrap_or_else(|| Metafile::empty(commit, parent)), &listing);
         let mut names = self.names(&metafile);
         names.retain(|name| is_stored || metafile.artifacts.contains_key(name));
         let mut verdicts = BTreeMap::new();
@@ -168,10 +194,17 @@ impl<'a> Chronicle<'a> {
     }
 
     fn names(&self, metafile: &Metafile) -> BTreeSet<Name> {
-        match &self.ours {
-            _ if !self.inquiry.names.is_empty() => self.inquiry.names.clone(),
-            Some((counted, _)) => counted.clone(),
-            None => metafile.artifacts.keys().chain(metafile.attempts.keys()).cloned().collect(),
+        let told = || metafile.artifacts.keys().chain(metafile.attempts.keys());
+        match &self.counting {
+            None if !self.inquiry.names.is_empty() => self.inquiry.names.clone(),
+            // What was not registered yet is not missing.
+            Some(Counting { catalog, .. }) if !self.inquiry.names.is_empty() => {
+                let is_known = |name: &&Name| !matches!(catalog.standing(name), Standing::Unknown(_));
+                let is_told = |name: &&Name| told().any(|told| told == *name);
+                self.inquiry.names.iter().filter(|name| is_known(name) || is_told(name)).cloned().collect()
+            }
+            Some(Counting { counted, .. }) => counted.clone(),
+            None => told().cloned().collect(),
         }
     }
 
@@ -179,15 +212,14 @@ impl<'a> Chronicle<'a> {
         if !self.inquiry.names.is_empty() {
             return BTreeSet::new();
         }
-        let is_other = |name: &&Name| self.ours.as_ref().is_some_and(|(_, ours)| !ours.contains(*name));
+        let is_other = |name: &&Name| self.counting.as_ref().is_some_and(|counting| !counting.ours.contains(*name));
         listing.artifacts.keys().filter(is_other).map(ToString::to_string).chain(listing.odd).collect()
     }
 
     /// Says what an artifact's inputs are at the commit of a metafile, where they count.
     fn now(&mut self, metafile: &Metafile, name: &Name, distance: usize) -> Result<Now, AncestryError> {
-        let Some(inputs) = self.inquiry.catalog.and_then(|catalog| catalog.inputs(name)) else {
-            return Ok(Now::Undeclared);
-        };
+        let Some(counting) = &self.counting else { return Ok(Now::Unregistered) };
+        let Some(inputs) = counting.catalog.inputs(name) else { return Ok(Now::Undeclared) };
         let inherited = metafile.artifacts.get(name).filter(|from| **from != metafile.commit);
         let record = inherited.and_then(|from| metafile.record(name, *from));
         // Without a record there is nothing to compare them with.
@@ -199,18 +231,9 @@ impl<'a> Chronicle<'a> {
     }
 }
 
-/// Returns a metafile that says of its commit's own address what stands there now.
-fn standing(mut metafile: Metafile, listing: &Listing) -> Metafile {
-    let commit = metafile.commit;
-    metafile.artifacts.retain(|name, from| *from != commit || listing.artifacts.contains_key(name));
-    for (name, size) in &listing.artifacts {
-        let is_known = metafile.artifacts.insert(name.clone(), commit) == Some(commit);
-        let record = metafile.details.entry(name.clone()).or_default();
-        // What has another size than the address showed, or another address, is a record of other bytes.
-        if !is_known || record.size.is_some_and(|recorded| recorded != *size) {
-            *record = Record::default();
-        }
-        record.size = Some(*size);
+impl Counting {
+    fn new(catalog: Arc<Catalog>) -> Self {
+        let ours = catalog.vocabulary().wanted;
+        Self { counted: catalog.counted(&ours), ours, catalog }
     }
-    metafile
 }

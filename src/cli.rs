@@ -17,6 +17,7 @@ mod latest;
 mod lock;
 mod log;
 mod outlet;
+mod past;
 mod plan;
 mod publish;
 mod registry;

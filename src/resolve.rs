@@ -100,6 +100,22 @@ pub enum ResolveError {
     },
 }
 
+impl Answer {
+    /// Returns the metafile without the artifacts that are gone: what can be relied on.
+    #[must_use]
+    pub fn standing(&self) -> Metafile {
+        let mut metafile = self.metafile.clone();
+        metafile.artifacts.retain(|name, _| !self.gone.contains(name));
+        metafile
+    }
+
+    /// Returns the names that nobody can fetch: the wanted ones that nothing resolves, and those that are gone.
+    #[must_use]
+    pub fn lacking(&self) -> BTreeSet<Name> {
+        self.missing.union(&self.gone).cloned().collect()
+    }
+}
+
 /// Says what is wrong with an answer, although the metafile is right as far as it goes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Objection {

@@ -31,10 +31,14 @@ pub enum State {
 pub enum Why {
     /// The registry declares no inputs of it.
     Undeclared,
+    /// There is no registry that could declare any.
+    Unregistered,
     /// Its inputs are declared, but what they were when it was built is not recorded.
     Unrecorded,
     /// Its inputs are declared, but what they are at the commit is not known: its trees are not here.
     Unreadable,
+    /// Its inputs are declared, and take no file, neither then nor now: most likely they are a slip, or the files moved.
+    Idle,
 }
 
 /// Says what the inputs of an artifact are at the commit in question.
@@ -42,6 +46,8 @@ pub enum Why {
 pub enum Now {
     /// The registry declares none.
     Undeclared,
+    /// There is no registry.
+    Unregistered,
     /// They are declared, and the commit's trees are not here.
     Unreadable,
     /// They have this digest.
@@ -78,8 +84,11 @@ pub fn judge(metafile: &Metafile, name: &Name, now: Now) -> Verdict {
     let inherited = || match (from, now, record.inputs) {
         (None, _, _) => State::Missing,
         (Some(_), Now::Undeclared, _) => State::Assumed(Why::Undeclared),
+        (Some(_), Now::Unregistered, _) => State::Assumed(Why::Unregistered),
         (Some(_), _, None) => State::Assumed(Why::Unrecorded),
         (Some(_), Now::Unreadable, Some(_)) => State::Assumed(Why::Unreadable),
+        // Nothing is the same as nothing for ever, whatever was changed.
+        (Some(_), Now::Known(now), Some(then)) if now == then && now == Digest::of(b"") => State::Assumed(Why::Idle),
         (Some(_), Now::Known(now), Some(then)) if now == then => State::Proven,
         (Some(_), Now::Known(_), Some(_)) => State::Stale,
     };
@@ -189,8 +198,12 @@ impl State {
             Self::Built => "at this commit itself",
             Self::Proven => "inherited, and its inputs are the same",
             Self::Assumed(Why::Undeclared) => "inherited, and no inputs are declared",
+            Self::Assumed(Why::Unregistered) => {
+                "inherited, and there is no registry here that would declare its inputs"
+            }
             Self::Assumed(Why::Unrecorded) => "inherited, and its inputs were not recorded when it was built",
             Self::Assumed(Why::Unreadable) => "inherited, and the trees that would tell its inputs are not here",
+            Self::Assumed(Why::Idle) => "inherited, and its declared inputs match no file",
             Self::Stale => "inherited, and its inputs changed since",
             Self::Pending => "its build at this commit has not ended",
             Self::Failed => "its build at this commit failed",

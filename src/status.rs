@@ -72,8 +72,7 @@ fn told(
     answer: Answer,
     names: impl IntoIterator<Item = Name>,
 ) -> Result<Status, StatusError> {
-    let mut metafile = answer.metafile.clone();
-    metafile.artifacts.retain(|name, _| !answer.gone.contains(name));
+    let metafile = answer.standing();
     let verdicts = judge_all(ancestry, catalog, &metafile, names)?;
     Ok(Status { metafile, url: answer.url.clone(), answer: Some(answer), verdicts })
 }
@@ -126,6 +125,7 @@ pub fn judge_all(
     let known: BTreeMap<&Name, Now> =
         asked.into_iter().zip(digests.into_iter().flatten().map(|taken| Now::Known(taken.digest))).collect();
     let now = |name: &Name| match inputs(name) {
+        None if catalog.is_none() => Now::Unregistered,
         None => Now::Undeclared,
         Some(_) => known.get(name).copied().unwrap_or(Now::Unreadable),
     };

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::address::Commit;
 use crate::artifact::Digest;
 use crate::metafile::{self, Metafile, MetafileError, Record};
+use crate::metalogic::Listing;
 use crate::store::{Attributes, Condition, Content, Key, Object, Store, StoreError, Tag};
 
 /// Holds what lies under a metafile's key.
@@ -81,4 +82,21 @@ pub fn hold(record: &Record, object: &Object) -> Result<(), Difference> {
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Returns a metafile that says of its commit's own address what stands there now.
+#[must_use]
+pub fn standing(mut metafile: Metafile, listing: &Listing) -> Metafile {
+    let commit = metafile.commit;
+    metafile.artifacts.retain(|name, from| *from != commit || listing.artifacts.contains_key(name));
+    for (name, size) in &listing.artifacts {
+        let is_known = metafile.artifacts.insert(name.clone(), commit) == Some(commit);
+        let record = metafile.details.entry(name.clone()).or_default();
+        // What has another size than the address showed, or another address, is a record of other bytes.
+        if !is_known || record.size.is_some_and(|recorded| recorded != *size) {
+            *record = Record::default();
+        }
+        record.size = Some(*size);
+    }
+    metafile
 }

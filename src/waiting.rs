@@ -19,6 +19,7 @@ use crate::show::ShowError;
 use crate::state::{Refused, State, Verdict};
 use crate::status::{self, StatusError, judge_all};
 use crate::store::{Changed, Key, StoreError, Tag};
+use crate::stored;
 use crate::world::World;
 
 /// The shortest and the longest pause between two looks, before the jitter: a build takes minutes, and whoever waits for one may be many.
@@ -144,13 +145,8 @@ impl Watch<'_> {
         let (listing, read) = join(world.store.list(commit), self.read_metafile()).await;
         let listing = listing.map_err(ResolveError::from)?;
         read.map_err(ResolveError::from)?;
-        let mut metafile = self.read.as_ref().map_or_else(|| Metafile::empty(commit, None), |(_, read)| read.clone());
-        metafile.artifacts.retain(|name, at| *at != commit || listing.artifacts.contains_key(name));
-        for name in names.iter().filter(|name| listing.artifacts.contains_key(*name)) {
-            if metafile.artifacts.insert(name.clone(), commit) != Some(commit) {
-                metafile.details.remove(name);
-            }
-        }
+        let read = self.read.as_ref().map_or_else(|| Metafile::empty(commit, None), |(_, read)| read.clone());
+        let metafile = stored::standing(read, &listing);
         Ok(judge_all(world.ancestry, self.wait.catalog, &metafile, names.iter().cloned())?)
     }
 

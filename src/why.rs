@@ -170,7 +170,13 @@ async fn beside(
     if tips.is_empty() {
         return Ok(Beside::Looked { commits: 0, stopped: false, stands: Vec::new() });
     }
-    let hidden = line.last().copied().filter(|_| stands).into_iter().collect();
+    // Where it was built ends the way; where it was not found, the way goes on where nobody looked.
+    let hidden = match line.last() {
+        Some(last) if !stands => repository.summary(*last)?.and_then(|summary| summary.parents.first().copied()),
+        last => last.copied(),
+    };
+    let hidden: Vec<Commit> =
+        hidden.into_iter().filter(|hidden| repository.peeled(*hidden).is_ok_and(|here| here.is_some())).collect();
     let reached = repository.reach(&Range { tips, hidden, most: Some(MOST_BESIDE) })?;
     let looked: Vec<Commit> = reached.commits.into_iter().rev().filter(|commit| !line.contains(commit)).collect();
     let commits = looked.len();

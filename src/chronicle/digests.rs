@@ -19,6 +19,7 @@ pub(super) struct Digests<'a> {
 
 /// Holds the digests of one artifact's inputs at commits in a row.
 struct Stretch {
+    inputs: Inputs,
     /// How far away the first of them is.
     from: usize,
     digests: Vec<Option<Digest>>,
@@ -39,14 +40,15 @@ impl<'a> Digests<'a> {
         ahead: impl FnOnce(usize) -> Vec<Commit>,
     ) -> Result<Option<Digest>, AncestryError> {
         let known = |stretch: &Stretch| stretch.digests.get(distance.checked_sub(stretch.from)?).copied();
-        let before = self.stretches.get(name);
+        // What was declared otherwise at newer commits says nothing here.
+        let before = self.stretches.get(name).filter(|stretch| stretch.inputs == *inputs);
         if let Some(digest) = before.and_then(known) {
             return Ok(digest);
         }
         let width = if before.is_none() { FIRST } else { THEN };
         let digests = self.ancestry.inputs_along(&ahead(width), inputs)?;
         let digest = digests.first().copied().flatten();
-        self.stretches.insert(name.clone(), Stretch { from: distance, digests });
+        self.stretches.insert(name.clone(), Stretch { inputs: inputs.clone(), from: distance, digests });
         Ok(digest)
     }
 }

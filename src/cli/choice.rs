@@ -76,9 +76,10 @@ impl Session {
         let world = if stored.is_some() { self.hushed(ports) } else { self.world(ports) };
         if let Some(shown) = stored {
             let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &shown.metafile, wish)?;
-            // One that names nothing of what is wanted may be the stub of whoever knew no history.
+            // One that names nothing of what is wanted may be the stub of whoever knew no history, and a nearer ancestor may have been built since.
             let is_bare = verdicts.values().all(|(verdict, _)| verdict.from.is_none());
-            if refused.is_empty() && (!is_bare || catalog.is_none()) {
+            let is_behind = verdicts.values().any(|(verdict, _)| verdict.state == State::Stale);
+            if refused.is_empty() && (catalog.is_none() || !is_bare && !is_behind) {
                 return Ok(self.chosen(wish, shown.url, shown.metafile, verdicts));
             }
             if catalog.is_none() {
@@ -92,12 +93,9 @@ impl Session {
             self.report.note("no metafile is stored there: what resolving gives now is taken");
         }
         let answer = self.compute_in(world, ports, commit).await?;
-        let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &answer.metafile, wish)?;
-        if refused.is_empty() {
-            Ok(self.chosen(wish, answer.url, answer.metafile, verdicts))
-        } else {
-            Err(all_of(refused))
-        }
+        let metafile = answer.standing();
+        let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &metafile, wish)?;
+        if refused.is_empty() { Ok(self.chosen(wish, answer.url, metafile, verdicts)) } else { Err(all_of(refused)) }
     }
 
     /// Looks again for what the stored metafile does not name at all; where that cannot be done, what is stored counts.
@@ -111,8 +109,9 @@ impl Session {
     ) -> anyhow::Result<Choice> {
         match self.compute_in(self.hushed(ports), ports, wish.commit).await {
             Ok(answer) => {
-                let (verdicts, _) = self.judge(ports, catalog, &answer.metafile, wish)?;
-                Ok(self.chosen(wish, answer.url, answer.metafile, verdicts))
+                let metafile = answer.standing();
+                let (verdicts, _) = self.judge(ports, catalog, &metafile, wish)?;
+                Ok(self.chosen(wish, answer.url, metafile, verdicts))
             }
             Err(error) => {
                 self.report.detail(&format!("what is stored counts: {error:#}"));

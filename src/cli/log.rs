@@ -10,6 +10,7 @@ use crate::artifact::Name;
 use crate::catalog::{Catalog, Standing};
 use crate::chronicle::{Chronicle, Ends, Inquiry, Kept, Page};
 use crate::cli::outlet::Outlet;
+use crate::cli::past::Past;
 use crate::cli::session::{Ports, Session, all_of};
 use crate::cli::status::object;
 use crate::git::Summary;
@@ -59,7 +60,8 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     catalog.as_ref().map_or(Ok(()), |catalog| expect_known(catalog, &names))?;
     let most = arguments.number.unwrap_or(session.config.limits().max_ancestors + 1);
     let repository = session.config.repository()?.map(|repository| &**repository);
-    let inquiry = Inquiry { commit, most, names: &names, catalog: catalog.as_ref(), repository };
+    let past = Past::new(session, &ports, commit, catalog);
+    let inquiry = Inquiry { commit, most, names: &names, registries: &past, repository };
     let mut chronicle = Chronicle::begin(session.world(&ports), inquiry)?;
     let outlet = session.outlet("log", !arguments.no_pager)?;
     if session.json {

@@ -70,7 +70,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         session.report.log(&spared(&published));
     }
     let answer = &published.answer;
-    let missing = catalog.counted(&answer.missing);
+    let missing = catalog.counted(&answer.lacking());
     if !missing.is_empty() {
         session.report.note_list("missing still", &missing);
     }

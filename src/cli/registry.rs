@@ -50,7 +50,7 @@ async fn found(session: &Session) -> anyhow::Result<Found> {
 }
 
 fn check(session: &Session, found: Found) -> anyhow::Result<()> {
-    let Found { registry, own, name, tag } = found;
+    let Found { registry, own, name, tag, tracked: _ } = found;
     let tag = tag.as_ref().map(share::shown);
     let problems = registry.unknown_keys.clone();
     let catalog = Catalog::new(registry, &own, &[])?;

@@ -11,6 +11,7 @@ use crate::artifact::Name;
 use crate::catalog::Catalog;
 use crate::chronicle::{Chronicle, Inquiry, Kept, Page};
 use crate::cli::log;
+use crate::cli::past::Past;
 use crate::cli::session::{Ports, Session};
 use crate::failure::UsageError;
 use crate::files;
@@ -59,14 +60,15 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let standings = standings(session, &ports, catalog.as_ref(), commit).await?;
     let names = standings.iter().flatten().map(|standing| standing.name.clone()).collect();
     let mut grid = Grid::new(names);
-    let ends = tell(session, &ports, arguments, catalog.as_ref(), commit, &mut grid).await?;
+    let past = Past::new(session, &ports, commit, catalog);
+    let ends = tell(session, &ports, arguments, &past, commit, &mut grid).await?;
     let sheet = Sheet {
         store: &ports.store.root(),
         revision,
         commit,
         made: Session::now(),
         standings: standings.as_deref(),
-        looked: catalog.is_some(),
+        looked: past.newest().is_some(),
         grid: &grid,
         ends: ends.as_deref().unwrap_or("history begins here"),
         bytes: report::bytes,
@@ -148,13 +150,13 @@ async fn tell(
     session: &Session,
     ports: &Ports,
     arguments: &Arguments,
-    catalog: Option<&Catalog>,
+    past: &Past<'_>,
     commit: Commit,
     grid: &mut Grid,
 ) -> anyhow::Result<Option<String>> {
     let most = arguments.number.unwrap_or((session.config.limits().max_ancestors + 1).min(MOST));
     let repository = session.config.repository()?.map(|repository| &**repository);
-    let inquiry = Inquiry { commit, most, names: &BTreeSet::new(), catalog, repository };
+    let inquiry = Inquiry { commit, most, names: &BTreeSet::new(), registries: past, repository };
     let mut chronicle = Chronicle::begin(session.world(ports), inquiry)?;
     while let Some(page) = chronicle.next().await? {
         grid.add(line(page));

@@ -39,12 +39,12 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let vocabulary = catalog.vocabulary();
     let resolving = session.resolve(&ports, commit, &vocabulary, keep, arguments.dry_run);
     let answer = session.writing(&*ports.store, arguments.dry_run, resolving).await?;
-    let missing: Vec<String> = catalog.counted(&answer.missing).iter().map(ToString::to_string).collect();
+    let missing: Vec<String> = catalog.counted(&answer.lacking()).iter().map(ToString::to_string).collect();
     if !missing.is_empty() {
         session.report.note_list("missing still", &missing);
     }
     let wanted = catalog.counted(&vocabulary.wanted);
-    let verdicts = judge_all(session.world(&ports).ancestry, Some(&catalog), &answer.metafile, wanted)?;
+    let verdicts = judge_all(session.world(&ports).ancestry, Some(&catalog), &answer.standing(), wanted)?;
     let refused = refusals(commit, &verdicts, |name| arguments.policy.or_else(|| catalog.policy(name)));
     let object = json!({
         "url": answer.url,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::artifact::Name;
-use crate::cli::choice::Wish;
+use crate::cli::choice::{Choice, Wish};
 use crate::cli::session::Session;
 use crate::config;
 use crate::policy::Policy;
@@ -45,17 +45,20 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let ports = session.ports().await?;
     let names = std::slice::from_ref(&arguments.name);
     let wish = Wish { commit, names, policy: arguments.policy, fresh: arguments.fresh };
-    let metafile = session.choose(&ports, &wish).await?.metafile;
+    let Choice { metafile, verdicts, .. } = session.choose(&ports, &wish).await?;
     let link = url::url(&*ports.store, &metafile, &arguments.name, arguments.expires).await?;
     tell(session, &arguments.name, &link);
+    let verdict = verdicts.get(&arguments.name);
     let object = json!({
         "name": arguments.name.to_string(),
         "commit": commit.to_string(),
-        "at": link.at.to_string(),
+        "address": link.at.to_string(),
         "url": link.url,
         "expires": link.ends.map(|(until, _)| until.to_string()),
         "size": link.size,
         "sha256": link.sha256.map(|digest| digest.to_string()),
+        "state": verdict.map(|(verdict, _)| verdict.state.word()),
+        "policy": verdict.map(|(_, policy)| policy.to_string()),
         "store": ports.store.root(),
     });
     session.answer(&object, || format!("{}\n", link.url).into_bytes())

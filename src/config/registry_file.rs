@@ -39,6 +39,8 @@ pub struct Found {
     pub name: String,
     /// The tag of this version, where it lies in a store.
     pub tag: Option<Tag>,
+    /// The files of the repository that had a say, or would have if they were there, by the paths by which git knows them.
+    pub tracked: Vec<String>,
 }
 
 impl File {
@@ -53,8 +55,30 @@ impl Config {
     /// # Errors
     /// No registry, one that cannot be read, or one that is not valid.
     pub async fn catalog(&self, commit: Option<Commit>, store: Option<&dyn Store>) -> Result<Catalog, ConfigError> {
-        let Found { registry, own, .. } = self.registry(commit, store).await?;
-        Ok(Catalog::new(registry, &own, &self.projects()?)?)
+        Ok(self.catalog_and_files(commit, store).await?.0)
+    }
+
+    /// Returns the registry as [`Config::catalog`] does, and the files of the repository that had a say in it.
+    ///
+    /// # Errors
+    /// No registry, one that cannot be read, or one that is not valid.
+    pub async fn catalog_and_files(
+        &self,
+        commit: Option<Commit>,
+        store: Option<&dyn Store>,
+    ) -> Result<(Catalog, Vec<String>), ConfigError> {
+        let Found { registry, own, tracked, .. } = self.registry(commit, store).await?;
+        Ok((Catalog::new(registry, &own, &self.projects()?)?, tracked))
+    }
+
+    /// Returns what files of the repository hold at a commit; nothing of those that it does not have. Where the texts of all that had a say are
+    /// the same, so is the registry.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is not in a partial clone.
+    pub fn texts_at(&self, commit: Commit, tracked: &[String]) -> Result<Vec<Option<Vec<u8>>>, ConfigError> {
+        let Some(repository) = self.repository()? else { return Ok(vec![None; tracked.len()]) };
+        Ok(tracked.iter().map(|path| repository.file_at(commit, path, LARGEST)).collect::<Result<_, _>>()?)
     }
 
     /// Returns the registry that counts for a commit, or for the work tree.
@@ -63,6 +87,10 @@ impl Config {
     /// No registry, one that cannot be read, or one that is not valid.
     pub async fn registry(&self, commit: Option<Commit>, store: Option<&dyn Store>) -> Result<Found, ConfigError> {
         let own_file = self.own_file(commit)?;
+        let mut tracked = self.tracked(&Location::Local(self.base()?.join(REGISTRY_FILE)))?;
+        if let Some((place, _)) = self.named_place()? {
+            tracked.extend(self.tracked(&place)?);
+        }
         let own = own_file.as_ref().map(File::parse).transpose()?;
         let mut file = match (self.named_file(commit).await?, &own_file) {
             (Some(named), _) => named,
@@ -74,6 +102,7 @@ impl Config {
         let mut projects = registry.repository.projects.clone();
         if let Some(pointer) = registry.repository.registry.clone() {
             let pointed = self.pointed_file(&file, &pointer, commit).await?;
+            tracked.extend(self.tracked(&pointed_place(&file, &pointer)?)?);
             unknown_keys.append(&mut registry.unknown_keys);
             (registry, file) = (pointed.parse()?, pointed);
             if registry.repository.registry.is_some() {
@@ -88,7 +117,15 @@ impl Config {
         let mut seen = std::collections::HashSet::new();
         unknown_keys.retain(|unknown| seen.insert(unknown.to_string()));
         registry.unknown_keys = unknown_keys;
-        Ok(Found { registry, own: projects.unwrap_or_default(), name: file.name, tag: file.tag })
+        Ok(Found { registry, own: projects.unwrap_or_default(), name: file.name, tag: file.tag, tracked })
+    }
+
+    /// Returns the path by which git knows what lies at a place, where it does.
+    fn tracked(&self, place: &Location) -> Result<Vec<String>, ConfigError> {
+        match place {
+            Location::Local(path) => Ok(tracked_path(path, &self.base()?).into_iter().collect()),
+            Location::S3 { .. } => Ok(Vec::new()),
+        }
     }
 
     /// Returns what the registry file says of the store that says where it is: the repository's own first, then the one that the settings

@@ -8,12 +8,14 @@ use crate::state::{State, Why};
 use crate::words;
 
 /// The states in the order in which they are told, those that one word stands for side by side.
-pub(super) const STATES: [State; 9] = [
+pub(super) const STATES: [State; 11] = [
     State::Built,
     State::Proven,
     State::Assumed(Why::Undeclared),
+    State::Assumed(Why::Unregistered),
     State::Assumed(Why::Unrecorded),
     State::Assumed(Why::Unreadable),
+    State::Assumed(Why::Idle),
     State::Stale,
     State::Pending,
     State::Failed,
@@ -35,8 +37,10 @@ pub(super) fn letter(state: State) -> &'static str {
         State::Built => "b",
         State::Proven => "p",
         State::Assumed(Why::Undeclared) => "a",
+        State::Assumed(Why::Unregistered) => "n",
         State::Assumed(Why::Unrecorded) => "r",
         State::Assumed(Why::Unreadable) => "t",
+        State::Assumed(Why::Idle) => "i",
         State::Stale => "s",
         State::Pending => "w",
         State::Failed => "f",
@@ -49,9 +53,10 @@ pub(super) fn said(state: State) -> &'static str {
     match state {
         State::Assumed(Why::Unrecorded) => "assumed, unrecorded",
         State::Assumed(Why::Unreadable) => "assumed, unreadable",
+        State::Assumed(Why::Idle) => "assumed, no file",
         State::Built
         | State::Proven
-        | State::Assumed(Why::Undeclared)
+        | State::Assumed(Why::Undeclared | Why::Unregistered)
         | State::Stale
         | State::Pending
         | State::Failed

@@ -11,7 +11,7 @@ use metalogic::address::Commit;
 use metalogic::artifact::Name;
 use metalogic::attempt::{self, News};
 use metalogic::catalog::Catalog;
-use metalogic::chronicle::{Chronicle, Ends, Inquiry, Kept, Page};
+use metalogic::chronicle::{Chronicle, Ends, Inquiry, Kept, Page, Registries};
 use metalogic::event::{Observer, Silent};
 use metalogic::git::Repository;
 use metalogic::metafile::Progress;
@@ -30,6 +30,16 @@ use crate::flows::one_stub;
 use crate::repo::git;
 use crate::sandbox::Sandbox;
 use crate::states::{NAMES, REGISTRY, history, is_input};
+
+/// Gives every commit the same registry.
+pub struct Always(pub Option<Arc<Catalog>>);
+
+#[async_trait::async_trait]
+impl Registries for Always {
+    async fn at(&self, _: Commit) -> Option<Arc<Catalog>> {
+        self.0.clone()
+    }
+}
 
 /// Reads what lies in a store, and asks git for all else.
 struct Reader<'a> {
@@ -185,6 +195,7 @@ async fn after_any_history_a_chronicle_says_what_git_and_the_store_say() {
         let limits = Limits { jobs: rng.usize(1..9), ..Limits::default() };
         let world = World { store: &store, ancestry: &repository, observer: &observer, limits };
         let catalog = Catalog::new(Registry::parse(REGISTRY.as_bytes(), "r").unwrap(), &[], &[]).unwrap();
+        let always = Always(Some(Arc::new(catalog.clone())));
         for commit in &commits {
             drop(one_stub(world, *commit, false).await);
         }
@@ -207,7 +218,7 @@ async fn after_any_history_a_chronicle_says_what_git_and_the_store_say() {
             let which = format!("seed {seed}, {here} of depth {depth}");
             let all = BTreeSet::new();
             let inquiry =
-                Inquiry { commit: tip, most: 40, names: &all, catalog: Some(&catalog), repository: Some(repository) };
+                Inquiry { commit: tip, most: 40, names: &all, registries: &always, repository: Some(repository) };
             let (pages, ends) = tell(world, inquiry).await;
             let told: Vec<Commit> = pages.iter().map(|page| page.commit).collect();
             assert_eq!(told, line[..told.len()], "{which}");

@@ -64,6 +64,7 @@ mod organisation;
 mod page;
 mod pager;
 mod parameters;
+mod past;
 mod policies;
 mod processes;
 mod readme;

@@ -64,6 +64,19 @@ fn what_was_removed_is_missing_whatever_the_metafile_says() {
         let wait = sandbox.run(&["wait", "a.bin", "--commit", &first, "--for", "0s", "--policy", policy]);
         assert_eq!(wait.code, Some(4), "{wait}");
     }
+    // No gate lets pass what nobody can fetch.
+    for arguments in [
+        &["resolve", "--policy", "exact", &first][..],
+        &["resolve", "--policy", "fresh"],
+        &["fetch", "a.bin", "--policy", "fresh", "--dry-run", "--fresh"],
+        &["lock", "--policy", "fresh", "--artifact", "a.bin", "--fresh"],
+    ] {
+        let ran = sandbox.run(arguments);
+        assert!(ran.code == Some(3) && ran.stderr.contains("a.bin"), "{ran}");
+    }
+    let ran = sandbox.run(&["--json", "publish", "../out/b.bin", "--require-complete", "--commit", &first]);
+    assert_eq!(ran.code, Some(3), "{ran}");
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["missing"], json!(["a.bin", "old.bin"]), "{ran}");
     // What is left to do is what the warning says.
     sandbox.done(&["resolve", "--rebuild", &first]);
     assert_eq!(metafile(&sandbox, &first)["artifacts"].get("a.bin"), None);
@@ -94,6 +107,69 @@ fn inputs_that_are_recorded_after_a_descendant_was_resolved_count_there_too() {
     sandbox.write("repo/a", "2");
     let third = sandbox.commit("third");
     assert_eq!(state_of(&sandbox, "old.bin", &third), "stale");
+}
+
+#[test]
+fn inputs_that_match_no_file_prove_nothing() {
+    let (sandbox, ..) = begun();
+    // What a slip of the pen declares, and what was moved away before it was built.
+    let registry = |inputs: &str| {
+        format!("[projects.p]\nartifacts = [{{ name = \"a.bin\", inputs = [\"{inputs}\"], policy = \"fresh\" }}]\n")
+    };
+    sandbox.write("repo/artifacts.toml", registry("aa"));
+    let slip = sandbox.commit("a slip");
+    assert_eq!(state_of(&sandbox, "a.bin", &slip), "stale", "it was built from other inputs");
+    sandbox.write("out/a.bin", "second");
+    let ran = sandbox.run(&["publish", "../out/a.bin"]);
+    assert!(ran.stderr.contains("match nothing"), "{ran}");
+    sandbox.write("repo/a", "3");
+    let changed = sandbox.commit("changed");
+    assert_eq!(state_of(&sandbox, "a.bin", &changed), "assumed");
+    let why = sandbox.run(&["why", "a.bin"]);
+    assert!(why.stdout.contains("its declared inputs match no file"), "{why}");
+    assert_eq!(sandbox.run(&["plan"]).stdout, "a.bin\n");
+    let fetched = sandbox.run(&["fetch", "-o", "../got"]);
+    assert!(fetched.code == Some(3) && fetched.stderr.contains("match no file"), "{fetched}");
+    // Who mends it knows that it changed.
+    sandbox.write("repo/artifacts.toml", registry("a"));
+    let mended = sandbox.commit("mended");
+    assert_eq!(state_of(&sandbox, "a.bin", &mended), "stale");
+}
+
+#[test]
+fn what_was_built_nearer_since_is_taken_rather_than_what_is_stale() {
+    let (sandbox, ..) = begun();
+    sandbox.write("repo/a", "2");
+    let late = sandbox.commit("to be built late");
+    let tip = sandbox.commit("tip");
+    sandbox.done(&["resolve"]);
+    sandbox.write("out/a.bin", "late");
+    sandbox.done(&["publish", "../out/a.bin", "--commit", &late]);
+    assert_eq!(metafile(&sandbox, &tip)["artifacts"]["a.bin"].as_str().map(|at| at == late), Some(false));
+    let fetched = sandbox.run(&["fetch", "a.bin", "--as", "-", "--quiet"]);
+    assert_eq!((fetched.stdout.as_str(), fetched.stderr.as_str()), ("late", ""), "{fetched}");
+    let lock: Value = serde_json::from_str(&sandbox.done(&["lock", "--artifact", "a.bin", "--quiet"])).unwrap();
+    assert_eq!(lock["artifacts"]["a.bin"]["state"], "proven", "{lock}");
+}
+
+#[test]
+fn a_url_says_in_json_too_how_the_artifact_stands() {
+    let (sandbox, first, second) = begun();
+    sandbox.write("repo/a", "2");
+    let third = sandbox.commit("third");
+    for (commit, state) in [(&first, "built"), (&second, "proven"), (&third, "stale")] {
+        let url: Value = serde_json::from_str(&sandbox.done(&["--json", "url", "a.bin", "--commit", commit])).unwrap();
+        assert_eq!((&url["state"], &url["policy"], &url["address"]), (&json!(state), &json!("nearest"), &json!(first)));
+    }
+    // Where nobody knows what is declared, nobody says that nothing is.
+    sandbox.done(&["resolve", &second]);
+    let (store, nowhere) = (sandbox.path("repo/.git/metalogic"), sandbox.path(""));
+    let arguments = ["--store", store.to_str().unwrap(), "why", "a.bin", "--commit", &second];
+    let why = sandbox.ran(
+        "why",
+        &sandbox.plain_command(env!("CARGO_BIN_EXE_metalogic")).args(arguments).current_dir(nowhere).output().unwrap(),
+    );
+    assert!(why.stdout.contains("assumed: inherited, and there is no registry here"), "{why}");
 }
 
 #[test]

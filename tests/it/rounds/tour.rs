@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use metalogic::chronicle::{Chronicle, Ends, Inquiry, Page};
 
 use super::*;
+use crate::chronicle::Always;
 
 /// What a chronicle came to.
 struct Told {
@@ -49,7 +50,7 @@ async fn tell(store: &MemoryStore, history: &dyn Ancestry, at: Commit, most: usi
     let world =
         World { store: &store, ancestry: history, observer: &observer, limits: Limits { jobs, ..Limits::default() } };
     let names = BTreeSet::new();
-    let inquiry = Inquiry { commit: at, most, names: &names, catalog: None, repository: None };
+    let inquiry = Inquiry { commit: at, most, names: &names, registries: &Always(None), repository: None };
     let began = tokio::time::Instant::now();
     let mut chronicle = Chronicle::begin(world, inquiry).unwrap();
     let (mut pages, mut first) = (Vec::new(), 0);
@@ -116,7 +117,7 @@ async fn a_page_is_told_as_soon_as_it_is_known_and_whoever_stops_reading_stops_a
     let limits = Limits { jobs: 16, ..Limits::default() };
     let world = World { store: &store, ancestry: &history, observer: &observer, limits };
     let names = BTreeSet::new();
-    let inquiry = Inquiry { commit: line[0], most: 1000, names: &names, catalog: None, repository: None };
+    let inquiry = Inquiry { commit: line[0], most: 1000, names: &names, registries: &Always(None), repository: None };
     let mut chronicle = Chronicle::begin(world, inquiry).unwrap();
     #[expect(clippy::needless_range_loop, reason = "the place says more than the commit")]
     for at in 0..20 {
