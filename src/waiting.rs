@@ -13,6 +13,7 @@ use crate::artifact::Name;
 use crate::catalog::Catalog;
 use crate::event::{Event, Observer, Silent};
 use crate::metafile::{self, Metafile};
+use crate::metalogic::Listing;
 use crate::policy::Policy;
 use crate::resolve::ResolveError;
 use crate::show::ShowError;
@@ -24,6 +25,12 @@ use crate::world::World;
 
 /// The shortest and the longest pause between two looks, before the jitter: a build takes minutes, and whoever waits for one may be many.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// How long the last look may take, beyond the time.
+const LAST: Duration = Duration::from_secs(20);
+
+/// How long what was seen at ancestors counts while nothing changes at the commit's own address: to look at them all costs many requests.
+const AROUND: Duration = Duration::from_secs(30);
 
 /// Says what is waited for.
 pub struct Wait<'a> {
@@ -53,6 +60,12 @@ pub enum WaitError {
         /// What is not there yet.
         refused: Vec<Refused>,
     },
+    /// The time is up, and the store does not answer.
+    #[error("after {} s: the last look got no answer for {} s", waited.as_secs(), LAST.as_secs())]
+    NoAnswer {
+        /// How long was waited.
+        waited: Duration,
+    },
     /// How the artifacts stand cannot be told.
     #[error(transparent)]
     Status(#[from] StatusError),
@@ -75,21 +88,26 @@ pub async fn wait(
     let (shortest, longest) = PAUSES;
     let pauses = ExponentialBuilder::new().with_min_delay(shortest).with_max_delay(longest).with_factor(1.5);
     let mut pauses = pauses.with_jitter().without_max_times().build();
+    let left = || wait.patience.saturating_sub(began.elapsed());
     let mut away = false;
-    let mut watch = Watch { world, wait, read: None, looked: false, silent: Arc::new(Silent) };
+    let mut watch = Watch { world, wait, read: None, around: None, silent: Arc::new(Silent) };
     loop {
         // What is seen after the time is up was the last look.
-        let left = wait.patience.saturating_sub(began.elapsed());
-        let verdicts = match watch.look().await {
+        let is_last = left().is_zero();
+        let looked = tokio::time::timeout(if is_last { LAST } else { left() }, watch.look(is_last)).await;
+        let verdicts = match looked {
+            Ok(Ok(verdicts)) => verdicts,
             // Whoever waits for a build waits for the store, too.
-            Err(error) if is_passing(&error) && !left.is_zero() => {
+            Ok(Err(error)) if is_passing(&error) && !is_last => {
                 if !std::mem::replace(&mut away, true) {
                     world.observer.observe(&Event::Away { problem: error.to_string() });
                 }
-                tokio::time::sleep(pauses.next().unwrap_or(longest).min(left)).await;
+                tokio::time::sleep(pauses.next().unwrap_or(longest).min(left())).await;
                 continue;
             }
-            looked => looked?,
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) if is_last => return Err(WaitError::NoAnswer { waited: began.elapsed() }),
+            Err(_) => continue,
         };
         away = false;
         tell(&verdicts);
@@ -102,10 +120,10 @@ pub async fn wait(
         if !failed.is_empty() {
             return Err(WaitError::Failed(failed));
         }
-        if left.is_zero() {
+        if is_last {
             return Err(WaitError::TimeIsUp { waited: began.elapsed(), refused });
         }
-        tokio::time::sleep(pauses.next().unwrap_or(longest).min(left)).await;
+        tokio::time::sleep(pauses.next().unwrap_or(longest).min(left())).await;
     }
 }
 
@@ -124,47 +142,54 @@ struct Watch<'a> {
     wait: &'a Wait<'a>,
     /// The metafile as it was read last.
     read: Option<(Tag, Metafile)>,
-    /// Whether it looked around before.
-    looked: bool,
+    /// What was seen at ancestors.
+    around: Option<Around>,
     silent: Arc<dyn Observer>,
 }
 
-impl Watch<'_> {
-    /// Tells how the artifacts stand now.
-    async fn look(&mut self) -> Result<BTreeMap<Name, Verdict>, StatusError> {
-        match self.wait.policy {
-            Policy::Exact => self.look_here().await,
-            Policy::Fresh | Policy::Nearest => self.look_around().await,
-        }
-    }
+/// Holds what was seen at ancestors, and what stood at the commit's own address then.
+struct Around {
+    at: Instant,
+    listing: Listing,
+    tag: Option<Tag>,
+    verdicts: BTreeMap<Name, Verdict>,
+}
 
-    /// Looks at the commit's own address: what was put there counts before its metafile says so.
-    async fn look_here(&mut self) -> Result<BTreeMap<Name, Verdict>, StatusError> {
-        let Wait { commit, names, .. } = *self.wait;
-        let world = self.world;
-        let (listing, read) = join(world.store.list(commit), self.read_metafile()).await;
+impl Watch<'_> {
+    /// Tells how the artifacts stand now. The last look is a whole one.
+    async fn look(&mut self, is_last: bool) -> Result<BTreeMap<Name, Verdict>, StatusError> {
+        let Wait { commit, names, policy, catalog, .. } = *self.wait;
+        // What was put at the commit's own address counts before its metafile says so.
+        let (listing, read) = join(self.world.store.list(commit), self.read_metafile()).await;
         let listing = listing.map_err(ResolveError::from)?;
         read.map_err(ResolveError::from)?;
-        let read = self.read.as_ref().map_or_else(|| Metafile::empty(commit, None), |(_, read)| read.clone());
-        let metafile = stored::standing(read, &listing);
-        Ok(judge_all(world.ancestry, self.wait.catalog, &metafile, names.iter().cloned())?)
+        let tag = self.read.as_ref().map(|(tag, _)| tag.clone());
+        match catalog {
+            Some(catalog) if policy != Policy::Exact => {
+                let is_known = |around: &&Around| {
+                    (&around.listing, &around.tag) == (&listing, &tag) && around.at.elapsed() < AROUND
+                };
+                if let Some(around) = self.around.as_ref().filter(is_known).filter(|_| !is_last) {
+                    return Ok(around.verdicts.clone());
+                }
+                let verdicts = self.look_around(catalog).await?;
+                self.around = Some(Around { at: Instant::now(), listing, tag, verdicts: verdicts.clone() });
+                Ok(verdicts)
+            }
+            catalog => {
+                let read = self.read.as_ref().map_or_else(|| Metafile::empty(commit, None), |(_, read)| read.clone());
+                let metafile = stored::standing(read, &listing);
+                Ok(judge_all(self.world.ancestry, catalog, &metafile, names.iter().cloned())?)
+            }
+        }
     }
 
     /// Looks at ancestors too: one of them may be built meanwhile. What is wrong with history is told once.
-    async fn look_around(&mut self) -> Result<BTreeMap<Name, Verdict>, StatusError> {
-        let Wait { commit, names, catalog, .. } = *self.wait;
-        let observer = if std::mem::replace(&mut self.looked, true) { &self.silent } else { self.world.observer };
+    async fn look_around(&self, catalog: &Catalog) -> Result<BTreeMap<Name, Verdict>, StatusError> {
+        let Wait { commit, names, .. } = *self.wait;
+        let observer = if self.around.is_some() { &self.silent } else { self.world.observer };
         let world = World { observer, ..self.world };
-        if catalog.is_some() {
-            return Ok(status::status_of(world, catalog, commit, names).await?.verdicts);
-        }
-        let metafile = match status::status(world, None, commit).await {
-            Ok(status) => status.metafile,
-            // The hook, or the build, is still to come.
-            Err(StatusError::Nothing(_)) => Metafile::empty(commit, None),
-            Err(error) => return Err(error),
-        };
-        Ok(judge_all(world.ancestry, None, &metafile, names.iter().cloned())?)
+        Ok(status::status_of(world, Some(catalog), commit, names).await?.verdicts)
     }
 
     /// Reads the metafile, unless it is the version that is known. One that is malformed, or too large, says nothing.

@@ -18,7 +18,8 @@ use crate::waiting::{self, Wait};
 /// Wait until artifacts are built
 ///
 /// Looks again and again, ever more seldom, until each artifact stands at the commit, and prints their URLs. It ends at once where
-/// `metalogic fail` recorded that a build failed (exit 5), and with exit code 4 when the time is up, after one last look.
+/// `metalogic fail` recorded that a build failed (exit 5), and with exit code 4 when the time is up, after one last look; with 10 where the
+/// store does not answer that one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The artifacts

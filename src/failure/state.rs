@@ -103,6 +103,9 @@ pub(super) fn wait(error: &WaitError) -> Verdict {
     match error {
         WaitError::Failed(_) => advised(Kind::BuildFailed, "mend the build and run it again"),
         WaitError::TimeIsUp { .. } => advised(Kind::NotYet, "see whether it is being built at all; --for waits longer"),
+        WaitError::NoAnswer { .. } => {
+            advised(Kind::Unavailable, "`metalogic doctor` says whether the store can be reached")
+        }
         WaitError::Status(source) => status(source),
     }
 }

@@ -10,10 +10,12 @@ use metalogic::address::Commit;
 use metalogic::ancestry::ToldHistory;
 use metalogic::artifact::Name;
 use metalogic::attempt::{self, News};
+use metalogic::catalog::Catalog;
 use metalogic::event::{Observer, Silent};
 use metalogic::metafile::Progress;
 use metalogic::moment::Stamp;
 use metalogic::policy::Policy;
+use metalogic::registry::Registry;
 use metalogic::state::State;
 use metalogic::store::Key;
 use metalogic::store::memory::MemoryStore;
@@ -30,6 +32,8 @@ struct Clerk {
     seen: Arc<Mutex<BTreeMap<String, usize>>>,
     /// From when until when the store is away.
     away: Option<(Instant, Instant)>,
+    /// Since when nobody is answered at all.
+    mute: Option<Instant>,
 }
 
 #[async_trait]
@@ -38,6 +42,9 @@ impl Watcher for Clerk {
         let verb = operation.split(' ').next().unwrap().to_owned();
         *self.seen.lock().unwrap().entry(verb).or_default() += 1;
         let is_away = self.away.is_some_and(|(from, until)| (from..until).contains(&Instant::now()));
+        if self.mute.is_some_and(|since| since <= Instant::now()) {
+            std::future::pending::<()>().await;
+        }
         if is_away { Fate::Lost } else { Fate::Go }
     }
 
@@ -80,11 +87,21 @@ async fn waited_by(
     policy: Policy,
     meanwhile: impl Future<Output = ()>,
 ) -> (Result<BTreeMap<Name, State>, WaitError>, Duration, Clerk) {
+    waited_with(None, clerk, store, policy, meanwhile).await
+}
+
+async fn waited_with(
+    catalog: Option<&Catalog>,
+    clerk: Clerk,
+    store: &MemoryStore,
+    policy: Policy,
+    meanwhile: impl Future<Output = ()>,
+) -> (Result<BTreeMap<Name, State>, WaitError>, Duration, Clerk) {
     let (history, names) = (history(), BTreeSet::from([name()]));
     let watched = Decorated::new(store.clone(), clerk.clone());
     let observer: Arc<dyn Observer> = Arc::new(Silent);
     let world = World { store: &watched, ancestry: &history, observer: &observer, limits: Limits::default() };
-    let wait = Wait { commit: commit('a'), names: &names, policy, catalog: None, patience: PATIENCE };
+    let wait = Wait { commit: commit('a'), names: &names, policy, catalog, patience: PATIENCE };
     let began = Instant::now();
     let waiting = async { (waiting::wait(world, &wait, |_| ()).await, began.elapsed()) };
     let ((ended, took), ()) = futures::future::join(waiting, meanwhile).await;
@@ -205,6 +222,47 @@ async fn a_store_that_does_not_answer_for_a_while_is_waited_for_too() {
         assert!(matches!(ended, Err(WaitError::Status(_))), "{ended:?}");
         assert_eq!(took.as_secs(), PATIENCE.as_secs());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_holds_nobody_beyond_the_time() {
+    for (policy, mute) in [(Policy::Exact, 0), (Policy::Exact, 60), (Policy::Nearest, 60)] {
+        let since = Instant::now() + Duration::from_secs(mute);
+        let clerk = Clerk { mute: Some(since), ..Clerk::default() };
+        let (ended, took, _) = waited_by(clerk, &MemoryStore::default(), policy, std::future::ready(())).await;
+        assert!(matches!(ended, Err(WaitError::NoAnswer { .. })), "{ended:?}");
+        assert_eq!(took, PATIENCE + Duration::from_secs(20));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ancestors_are_looked_at_seldom_and_at_the_end() {
+    let registry = Registry::parse(b"[projects.p]\nartifacts = [\"a.zip\"]\n", "r").unwrap();
+    let catalog = Catalog::new(registry, &[], &[]).unwrap();
+    let store = MemoryStore::default();
+    let whole = (PATIENCE.as_secs() / 30) as usize;
+    let (ended, took, clerk) =
+        waited_with(Some(&catalog), Clerk::default(), &store, Policy::Nearest, std::future::ready(())).await;
+    assert!(matches!(ended, Err(WaitError::TimeIsUp { .. })) && took == PATIENCE, "{ended:?}");
+    // One at the commit's own address each time, and two for a look at it and at its parent.
+    let own = clerk.count("get") + clerk.count("get_changed");
+    assert!(clerk.count("list") <= own + 2 * whole, "{:?}", clerk.seen);
+    // What is built at an ancestor at the very end is seen all the same.
+    let put = async {
+        tokio::time::sleep(PATIENCE - Duration::from_millis(1)).await;
+        store.plant(&Key::Artifact(commit('b'), name()).to_string(), "x");
+    };
+    let (ended, took, _) = waited_with(Some(&catalog), Clerk::default(), &store, Policy::Nearest, put).await;
+    assert!(matches!(ended.unwrap()[&name()], State::Assumed(_)) && took == PATIENCE);
+    // And what is built at the commit itself is seen soon.
+    let (store, minutes) = (MemoryStore::default(), Duration::from_secs(300));
+    let put = async {
+        tokio::time::sleep(minutes).await;
+        store.plant(&Key::Artifact(commit('a'), name()).to_string(), "x");
+    };
+    let (ended, took, _) = waited_with(Some(&catalog), Clerk::default(), &store, Policy::Nearest, put).await;
+    assert_eq!(ended.unwrap(), BTreeMap::from([(name(), State::Built)]));
+    assert!(took < minutes + Duration::from_secs(16), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
