@@ -270,10 +270,9 @@ fn git(error: &GitError) -> Verdict {
         GitError::NoSuchRevision { revision } if revision.contains("..") => {
             advised(Kind::Git, "it is a range: a single commit belongs here")
         }
-        GitError::NoSuchRevision { .. } => advised(
-            Kind::Git,
-            "check how it is spelt; where it is a commit that this clone lacks, as a shallow one may, `git fetch` brings it",
-        ),
+        GitError::NoSuchRevision { .. } => {
+            advised(Kind::Git, "check its spelling, or `git fetch`: a shallow clone has only the newest commits")
+        }
         GitError::Unborn => advised(Kind::Git, "make a first commit, or name a commit that is there"),
         GitError::ForeignOwner { directory } => advised(
             Kind::Git,

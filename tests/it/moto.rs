@@ -290,7 +290,7 @@ fn a_url_is_all_that_curl_needs() {
     team.sandbox.commit("second");
     for (name, bytes) in files {
         let told = team.told(&["url", name, "--expires", "5m"]);
-        assert_eq!((&told["at"], &told["size"]), (&json!(commit), &json!(bytes.len())), "{told}");
+        assert_eq!((&told["address"], &told["size"]), (&json!(commit), &json!(bytes.len())), "{told}");
         let url = told["url"].as_str().unwrap();
         let mut curl = Command::new("curl");
         curl.env_clear().args(["--silent", "--show-error", "--fail", "--noproxy", "*", "--output", "-", url]);

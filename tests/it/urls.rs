@@ -37,8 +37,8 @@ fn an_artifact_in_a_directory_has_the_url_of_its_file_which_does_not_end() {
         assert_eq!(ran.stderr.contains("no metafile is stored there"), !stored, "{ran}");
         let told = object(&sandbox.run(&["url", "app.zip", "--json", "--expires", "7d"]));
         let expected = json!({
-            "name": "app.zip", "commit": second, "at": first, "url": url, "expires": null, "size": 7,
-            "sha256": Digest::of(b"the app").to_string(), "store": "file://[DIR]/repo/.git/metalogic",
+            "name": "app.zip", "commit": second, "address": first, "url": url, "expires": null, "size": 7,
+            "sha256": Digest::of(b"the app").to_string(), "state": "assumed", "policy": "nearest", "store": "file://[DIR]/repo/.git/metalogic",
         });
         assert_eq!(told, expected);
         // What was built elsewhere is not what was asked for.
@@ -82,7 +82,8 @@ fn fresh_looks_for_what_was_built_since_the_metafile_was_written() {
     sandbox.write("app.zip", "the newer app");
     sandbox.done(&["publish", "../app.zip", "--commit", &second]);
     let at = |arguments: &[&str]| {
-        object(&sandbox.run(&[&["url", "app.zip", "--json", "--commit", &third], arguments].concat()))["at"].clone()
+        object(&sandbox.run(&[&["url", "app.zip", "--json", "--commit", &third], arguments].concat()))["address"]
+            .clone()
     };
     assert_ne!(at(&[]), second);
     assert_eq!(at(&["--fresh"]), second);
@@ -107,7 +108,7 @@ async fn the_url_of_an_artifact_on_s3_opens_for_whoever_has_it() {
     assert!(signed.starts_with(&format!("{}/{BUCKET}/team%20builds/builds/{first}/app.zip?", team.fake.endpoint)));
     let key = format!("team builds/builds/{first}/app.zip");
     let store = format!("s3://{BUCKET}/team builds");
-    assert_eq!((&told["commit"], &told["at"], &told["size"]), (&json!(second), &json!(first), &json!(7)));
+    assert_eq!((&told["commit"], &told["address"], &told["size"]), (&json!(second), &json!(first), &json!(7)));
     assert_eq!((&told["sha256"], &told["store"]), (&json!(Digest::of(b"the app").to_string()), &json!(store)));
 
     team.done(&["resolve"]);
