@@ -9,6 +9,7 @@ use crate::cli::session::{Ports, Session, all_of};
 use crate::config::ConfigError;
 use crate::metafile::Metafile;
 use crate::policy::Policy;
+use crate::resolve::Answer;
 use crate::show::{self, Shown};
 use crate::state::{Refused, State, Verdict};
 use crate::status::judge_all;
@@ -93,9 +94,12 @@ impl Session {
             self.report.note("no metafile is stored there: what resolving gives now is taken");
         }
         let answer = self.compute_in(world, ports, commit).await?;
-        let metafile = answer.standing();
-        let (verdicts, refused) = self.judge(ports, catalog.as_ref(), &metafile, wish)?;
-        if refused.is_empty() { Ok(self.chosen(wish, answer.url, metafile, verdicts)) } else { Err(all_of(refused)) }
+        let (verdicts, refused) = self.judge_answer(ports, catalog.as_ref(), &answer, wish)?;
+        if refused.is_empty() {
+            Ok(self.chosen(wish, answer.url, answer.metafile, verdicts))
+        } else {
+            Err(all_of(refused))
+        }
     }
 
     /// Looks again for what the stored metafile does not name at all; where that cannot be done, what is stored counts.
@@ -109,9 +113,8 @@ impl Session {
     ) -> anyhow::Result<Choice> {
         match self.compute_in(self.hushed(ports), ports, wish.commit).await {
             Ok(answer) => {
-                let metafile = answer.standing();
-                let (verdicts, _) = self.judge(ports, catalog, &metafile, wish)?;
-                Ok(self.chosen(wish, answer.url, metafile, verdicts))
+                let (verdicts, _) = self.judge_answer(ports, catalog, &answer, wish)?;
+                Ok(self.chosen(wish, answer.url, answer.metafile, verdicts))
             }
             Err(error) => {
                 self.report.detail(&format!("what is stored counts: {error:#}"));
@@ -151,6 +154,20 @@ impl Session {
             let (state, meaning) = (verdict.state, verdict.state.meaning());
             self.report.warning(&format!("{name} is {state} at {commit}: {meaning}. The one of {from} is taken"));
         }
+    }
+
+    /// Judges what was resolved. What is gone is no longer what any policy asks for, and is taken as if it stood: whoever wants it is to be
+    /// told, and not to go without.
+    fn judge_answer(
+        &self,
+        ports: &Ports,
+        catalog: Option<&Catalog>,
+        answer: &Answer,
+        wish: &Wish<'_>,
+    ) -> anyhow::Result<(Verdicts, Vec<Refused>)> {
+        let (_, refused) = self.judge(ports, catalog, &answer.standing(), wish)?;
+        let (verdicts, _) = self.judge(ports, catalog, &answer.metafile, wish)?;
+        Ok((verdicts, refused))
     }
 
     /// Judges what is wanted, and what the registry asks something of.

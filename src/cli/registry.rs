@@ -3,11 +3,14 @@
 mod add;
 mod push;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::ancestry::Ancestry as _;
+use crate::artifact::Name;
 use crate::catalog::Catalog;
 use crate::cli::session::{Session, conclude};
 use crate::config::Found;
+use crate::event::{Event, Observer as _};
 use crate::inputs::Inputs;
 use crate::policy::Policy;
 use crate::registry::{Entry, RegistryError};
@@ -23,7 +26,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Say whether the registry is right; an unknown key is an error here
+    /// Say whether the registry is right; an unknown key is an error here, and inputs that match no file at HEAD are a warning
     Check,
     /// List every artifact with its project
     List,
@@ -57,10 +60,31 @@ fn check(session: &Session, found: Found) -> anyhow::Result<()> {
     let artifacts = catalog.vocabulary().registered.len();
     let projects = catalog.registry().projects.len();
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let object = json!({"registry": name, "projects": projects, "artifacts": artifacts, "problems": told, "tag": tag});
+    let idle = idle(session, &catalog)?;
+    let idle = idle.iter().map(|(name, specs)| json!({"name": name.to_string(), "inputs": specs}));
+    let idle: Vec<Value> = idle.collect();
+    let object = json!({
+        "registry": name, "projects": projects, "artifacts": artifacts, "problems": told, "idle": idle, "tag": tag,
+    });
     let line = || format!("{name} is right: artifacts {artifacts}, projects {projects}\n").into_bytes();
     let answered = if problems.is_empty() || session.json { session.answer(&object, line) } else { Ok(()) };
     conclude(answered, (!problems.is_empty()).then(|| RegistryError::Malformed(problems).into()).into_iter().collect())
+}
+
+/// Returns the inputs of the repository's artifacts that match no file at HEAD, and warns of them: most likely they are slips.
+fn idle(session: &Session, catalog: &Catalog) -> anyhow::Result<Vec<(Name, Vec<String>)>> {
+    let Some(repository) = session.config.repository()? else { return Ok(Vec::new()) };
+    let Some(commit) = repository.head()? else { return Ok(Vec::new()) };
+    let ours = catalog.vocabulary().wanted;
+    let declared = ours.into_iter().filter_map(|name| Some((catalog.inputs(&name)?, name)));
+    let (inputs, names): (Vec<&Inputs>, Vec<Name>) = declared.unzip();
+    let taken = repository.inputs(commit, &inputs)?.unwrap_or_default();
+    let idle = names.into_iter().zip(taken).map(|(name, taken)| (name, taken.idle));
+    let idle: Vec<_> = idle.filter(|(_, specs)| !specs.is_empty()).collect();
+    for (name, specs) in &idle {
+        session.report.observe(&Event::InputsIdle { name: name.clone(), commit, specs: specs.clone() });
+    }
+    Ok(idle)
 }
 
 fn list(session: &Session, Found { registry, name, tag, .. }: &Found) -> anyhow::Result<()> {

@@ -74,6 +74,11 @@ fn what_was_removed_is_missing_whatever_the_metafile_says() {
         let ran = sandbox.run(arguments);
         assert!(ran.code == Some(3) && ran.stderr.contains("a.bin"), "{ran}");
     }
+    // And no deployment of everything goes without, whether the metafile is stored or not.
+    for arguments in [&["fetch", "-o", "../got"][..], &["fetch", "-o", "../got", "--fresh"], &["lock", "--fresh"]] {
+        let ran = sandbox.run(arguments);
+        assert!(ran.code == Some(3) && ran.stderr.contains("a.bin is not at the address of"), "{ran}");
+    }
     let ran = sandbox.run(&["--json", "publish", "../out/b.bin", "--require-complete", "--commit", &first]);
     assert_eq!(ran.code, Some(3), "{ran}");
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["missing"], json!(["a.bin", "old.bin"]), "{ran}");
@@ -118,6 +123,10 @@ fn inputs_that_match_no_file_prove_nothing() {
     };
     sandbox.write("repo/artifacts.toml", registry("aa"));
     let slip = sandbox.commit("a slip");
+    let check = sandbox.run(&["registry", "check"]);
+    assert!(check.code == Some(0) && check.stderr.contains("of the inputs of a.bin, \"aa\" match nothing"), "{check}");
+    let check: Value = serde_json::from_str(&sandbox.done(&["registry", "check", "--json"])).unwrap();
+    assert_eq!(check["idle"], json!([{"name": "a.bin", "inputs": ["aa"]}]));
     assert_eq!(state_of(&sandbox, "a.bin", &slip), "stale", "it was built from other inputs");
     sandbox.write("out/a.bin", "second");
     let ran = sandbox.run(&["publish", "../out/a.bin"]);
@@ -331,4 +340,26 @@ fn of_many_that_begin_fail_and_publish_at_once_nothing_is_lost() {
             assert_eq!(told, expected[at % 3], "round {round}, {name}: {metafile}");
         }
     }
+}
+
+#[test]
+fn what_first_parents_lead_to_was_brought_by_no_merge_however_short_the_walk_was() {
+    let (sandbox, ..) = begun();
+    sandbox.git("repo", &["checkout", "--quiet", "-b", "side"]);
+    let side = sandbox.commit("on the side");
+    sandbox.git("repo", &["checkout", "--quiet", "main"]);
+    for change in ["third", "fourth"] {
+        sandbox.commit(change);
+    }
+    sandbox.git("repo", &["merge", "--quiet", "--no-ff", "-m", "merged", "side"]);
+    for most in ["1", "2", "200"] {
+        let told = sandbox.done(&["--json", "--max-ancestors", most, "why", "b.bin"]);
+        let why: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(why["merged"], json!({"looked_at": 1, "stopped": false, "stands": []}), "{most}: {told}");
+    }
+    sandbox.write("out/b.bin", "another");
+    sandbox.done(&["publish", "../out/b.bin", "--commit", &side]);
+    let told = sandbox.done(&["--json", "--max-ancestors", "1", "why", "b.bin"]);
+    let why: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(why["merged"]["stands"], json!([side]), "{told}");
 }
