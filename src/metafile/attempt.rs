@@ -1,6 +1,6 @@
 //! What is known of builds that have not come to an artifact.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
@@ -52,8 +52,14 @@ impl Progress {
 pub(super) fn take(told: &mut Map<String, Value>) -> BTreeMap<Name, Attempt> {
     let understood = |(name, attempt): (&String, &Value)| Some((name.parse().ok()?, Attempt::read(attempt)?));
     let attempts: BTreeMap<Name, Attempt> = told.iter().filter_map(understood).collect();
-    told.retain(|name, _| !attempts.keys().any(|taken| taken.as_str() == name));
+    let taken = texts(&attempts);
+    told.retain(|name, _| !taken.contains(name.as_str()));
     attempts
+}
+
+/// Returns the names for quick look-up: nobody but who wrote a metafile says how many there are.
+fn texts(attempts: &BTreeMap<Name, Attempt>) -> HashSet<&str> {
+    attempts.keys().map(Name::as_str).collect()
 }
 
 /// Writes attempts together with those of another shape. Of one name ours counts.
@@ -66,10 +72,9 @@ impl Serialize for Together<'_> {
         for (name, attempt) in *ours {
             map.serialize_entry(name.as_str(), attempt)?;
         }
-        let is_other = |name: &str| !ours.keys().any(|own| own.as_str() == name);
-        for (name, attempt) in
-            others.and_then(Value::as_object).into_iter().flatten().filter(|(name, _)| is_other(name))
-        {
+        let own = texts(ours);
+        let others = others.and_then(Value::as_object).into_iter().flatten();
+        for (name, attempt) in others.filter(|(name, _)| !own.contains(name.as_str())) {
             map.serialize_entry(name, attempt)?;
         }
         map.end()

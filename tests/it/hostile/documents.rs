@@ -1,9 +1,12 @@
 //! Documents: what stands in them twice, what reads differently to others, what never ends.
 
+use std::collections::BTreeMap;
+
 use metalogic::metafile::{Metafile, MetafileError};
 use metalogic::organisation::Organisation;
 use metalogic::registry::Registry;
 use metalogic::release::Release;
+use serde_json::{Value, json};
 
 use super::{expect_lines, plant_metafile};
 use crate::laws::COMMIT;
@@ -199,4 +202,20 @@ fn a_document_of_ten_gigabytes_is_refused_rather_than_read() {
     let ran = run(&["registry", "check"]);
     assert!(ran.code == Some(12) && ran.stderr.contains("10737418240"), "{ran}");
     expect_lines(&ran);
+}
+
+#[test]
+fn the_largest_metafile_of_attempts_is_read_and_written_in_a_time_that_grows_with_it() {
+    // The second half is of another shape.
+    let attempts: BTreeMap<String, Value> = (0..28_000)
+        .map(|at| (format!("n{at:05}"), if at < 14_000 { json!({"state": ""}) } else { json!(1) }))
+        .collect();
+    let text = with(&format!(",\"attempts\":{}", serde_json::to_string(&attempts).unwrap()));
+    let since = std::time::Instant::now();
+    let read = metafile(text.as_bytes()).unwrap();
+    assert_eq!(read.attempts.len(), 14_000);
+    let written = read.to_bytes().unwrap();
+    assert!(written.len() > 800_000, "{}", written.len());
+    assert_eq!(metafile(&written).unwrap().to_bytes().unwrap(), written);
+    assert!(since.elapsed().as_secs() < 5, "{:?}", since.elapsed());
 }
