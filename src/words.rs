@@ -35,6 +35,17 @@ pub fn line(text: &str) -> Cow<'_, str> {
     written_out(text, is_unseen)
 }
 
+/// Returns a JSON text with all that is not seen in its strings written as JSON's escapes: it says the same, and drives no terminal.
+#[must_use]
+pub fn json(text: &str) -> Cow<'_, str> {
+    // Beyond ASCII there is nothing but strings, and in those whoever wrote it has escaped what comes before the space.
+    let odd = |c: char| is_unseen(c) && !matches!(c, '\n' | '\t' | '\r');
+    replaced(text, odd, |c, plain| {
+        let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+        plain.push_str(&units);
+    })
+}
+
 /// The longest line that people are told, in characters.
 const LONGEST: usize = 1000;
 
@@ -71,12 +82,17 @@ pub fn word(text: &str) -> Cow<'_, str> {
 }
 
 fn written_out(text: &str, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
+    replaced(text, odd, |c, plain| plain.extend(c.escape_debug()))
+}
+
+/// Returns a text with something else for each odd character.
+fn replaced(text: &str, odd: impl Fn(char) -> bool, write: impl Fn(char, &mut String)) -> Cow<'_, str> {
     if !text.contains(&odd) {
         return Cow::Borrowed(text);
     }
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        if odd(c) { plain.extend(c.escape_debug()) } else { plain.push(c) }
+        if odd(c) { write(c, &mut plain) } else { plain.push(c) }
     }
     Cow::Owned(plain)
 }

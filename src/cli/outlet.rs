@@ -12,6 +12,7 @@ use crate::cli::session::Session;
 use crate::failure::OutputClosed;
 use crate::pager::{Choice, Pager};
 use crate::report::Report;
+use crate::words;
 
 /// How many pieces wait to be written before whoever makes them waits.
 const WAITING: usize = 16;
@@ -136,7 +137,7 @@ impl Writer {
     fn print(&self, text: &str) -> io::Result<()> {
         if self.json {
             let mut out = io::stdout().lock();
-            return out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            return out.write_all(words::json(text).as_bytes()).and_then(|()| out.flush());
         }
         let mut out = anstream::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush())

@@ -303,9 +303,8 @@ impl Session {
         if !self.json {
             return self.print(&text());
         }
-        let mut bytes = serde_json::to_vec_pretty(json)?;
-        bytes.push(b'\n');
-        write(&mut std::io::stdout().lock(), &bytes)
+        let text = serde_json::to_string_pretty(json)? + "\n";
+        write(&mut std::io::stdout().lock(), words::json(&text).as_bytes())
     }
 }
 
@@ -343,5 +342,5 @@ pub(crate) fn tell_json(kind: Kind, failures: &[Failure]) {
         }
     };
     // Nobody can be told that standard error is closed.
-    drop(writeln!(std::io::stderr().lock(), "{}", json!({ "error": object })));
+    drop(writeln!(std::io::stderr().lock(), "{}", words::json(&json!({ "error": object }).to_string())));
 }

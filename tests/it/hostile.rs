@@ -221,3 +221,31 @@ fn hostile_lines_that_a_hook_reads_are_refused_by_name_and_git_goes_on() {
     let ran = fed(&["-q", "stub", "--stdin"], flood.as_bytes());
     assert!(ran.code == Some(2) && ran.stderr.contains("more than 67108864 bytes"), "{ran}");
 }
+
+#[test]
+fn words_of_others_in_json_say_the_same_and_drive_no_terminal() {
+    let sandbox = Sandbox::with_repository();
+    let theirs = "\u{9b}2J\u{7f}\u{202e}gpj\u{e0041}\u{1b}]0;x\u{7}";
+    let commit = plant_metafile(&sandbox, |commit| {
+        let attempts = format!(r#"{{"app.zip":{{"state":"failed","run":{}}}}}"#, quoted(theirs));
+        format!(r#"{{"commit":"{commit}","parent_commit":null,"artifacts":{{}},"attempts":{attempts}}}"#)
+    });
+    let run = |arguments: &[&str]| sandbox.run(&[&["--store", "../store", "--json"], arguments].concat());
+    for (arguments, place) in [
+        (&["status"][..], "/artifacts/0/attempt/run"),
+        (&["log"], "/commits/0/artifacts/0/attempt/run"),
+        (&["show"], "/metafile/attempts/app.zip/run"),
+    ] {
+        let ran = run(arguments);
+        let object: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(object.pointer(place).and_then(|run| run.as_str()), Some(theirs), "{ran}");
+        assert!(ran.stdout.contains(r"\u009b2J\u007f\u202egpj\udb40\udc41"), "{ran}");
+        assert!(!ran.stdout.contains(|c| words::is_unseen(c) && c != '\n'), "{ran}");
+    }
+    let ran = run(&["show", theirs]);
+    assert!(ran.stderr.contains(r"\u009b2J") || ran.stderr.contains(r"\\u{9b}2J"), "{ran}");
+    assert!(!ran.stderr.contains(|c| words::is_unseen(c) && c != '\n'), "{ran}");
+    // A stored document is told as it is stored.
+    let path = format!("store/builds/{commit}/build_meta.json");
+    assert_eq!(sandbox.done(&["--store", "../store", "show"]), sandbox.read(&path));
+}

@@ -38,6 +38,18 @@ fn what_is_not_seen_is_written_out_and_nothing_else_is() {
 }
 
 #[test]
+fn a_json_text_says_the_same_when_what_is_not_seen_is_escaped() {
+    for c in (char::MIN..=char::MAX).filter(|&c| words::is_unseen(c) || !c.is_alphanumeric()) {
+        let said = json!({"a": [format!("{c}\\{c}\"n"), "é 🦀"], c.to_string(): null});
+        let text = serde_json::to_string_pretty(&said).unwrap();
+        let written = words::json(&text);
+        assert!(!written.contains(|c| words::is_unseen(c) && c != '\n'), "{written}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), said);
+        assert!(words::is_unseen(c) || written == text, "{written}");
+    }
+}
+
+#[test]
 fn an_error_says_each_thing_once_and_in_one_line() {
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
