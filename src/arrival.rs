@@ -6,6 +6,7 @@ mod name;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::artifact::{Digest, Hasher, Mode};
 use crate::event::{Event, Observer, Transfer};
@@ -126,6 +127,27 @@ pub fn make_directory(directory: &Path) -> Result<(), ArrivalError> {
     })
 }
 
+/// Writes a document to a target, whole or not at all. What is neither a regular file nor a link to one is never replaced; whoever else writes
+/// it is waited for at most so long.
+///
+/// # Errors
+/// [`ArrivalError::Occupied`] and [`ArrivalError::Target`].
+pub async fn write(target: &Path, bytes: Vec<u8>, patience: Duration) -> Result<(), ArrivalError> {
+    replaced(target)?;
+    let failed = |source| ArrivalError::Target { path: target.to_owned(), source };
+    files::replace(target, bytes, patience).await.map_err(failed)
+}
+
+/// Returns the size in bytes of the file that a target is; none where there is none.
+fn replaced(target: &Path) -> Result<Option<u64>, ArrivalError> {
+    let occupant = files::occupant(target);
+    match occupant.map_err(|source| ArrivalError::Target { path: target.to_owned(), source })? {
+        Occupant::Nothing => Ok(None),
+        Occupant::Other => Err(ArrivalError::Occupied(target.to_owned())),
+        Occupant::File(size) => Ok(Some(size)),
+    }
+}
+
 impl Arrival<'_> {
     /// Says whether a target has the recorded bytes already. What is neither a regular file nor a link to one is never
     /// replaced.
@@ -133,13 +155,7 @@ impl Arrival<'_> {
     /// # Errors
     /// [`ArrivalError::Occupied`] and [`ArrivalError::Target`].
     pub async fn is_at(&self, target: &Path) -> Result<bool, ArrivalError> {
-        let failed = |source| ArrivalError::Target { path: target.to_owned(), source };
-        let size = match files::occupant(target).map_err(failed)? {
-            Occupant::Nothing => return Ok(false),
-            Occupant::Other => return Err(ArrivalError::Occupied(target.to_owned())),
-            Occupant::File(size) => size,
-        };
-        let Some(recorded) = self.sha256 else { return Ok(false) };
+        let (Some(size), Some(recorded)) = (replaced(target)?, self.sha256) else { return Ok(false) };
         if self.size.is_some_and(|recorded| recorded != size) {
             return Ok(false);
         }

@@ -236,10 +236,7 @@ fn local(error: &std::io::Error) -> Verdict {
     if matches!(kind, System::PermissionDenied | System::ReadOnlyFilesystem) {
         advised(Kind::AccessDenied, "check who may read and write there")
     } else if kind == System::NotFound {
-        advised(
-            Kind::NotFound,
-            "check the path, and that its directory is there still: only -o makes one that is absent",
-        )
+        advised(Kind::NotFound, "check the path, and that its directory is there still")
     } else if matches!(kind, System::AlreadyExists | System::NotADirectory | System::IsADirectory) {
         advised(Kind::Conflict, "something else stands there: name another place")
     } else if kind == System::InvalidFilename {

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::arrival::ArrivalError;
+use crate::arrival;
 use crate::artifact::Name;
 use crate::cli::choice::Wish;
 use crate::cli::session::{Session, all_of};
 use crate::fetch::FetchError;
-use crate::files;
 use crate::locking;
 use crate::policy::Policy;
 
@@ -59,8 +58,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let bytes = lock.to_bytes();
     let file = arguments.file.as_deref().filter(|file| *file != Path::new("-") && !arguments.dry_run);
     if let Some(file) = file {
-        let failed = |source| ArrivalError::Target { path: file.to_owned(), source };
-        files::replace(file, bytes.clone(), session.config.limits().timeout).await.map_err(failed)?;
+        arrival::write(file, bytes.clone(), session.config.limits().timeout).await?;
         session.report.log(&format!("locked {} artifacts of {commit}", lock.artifacts.len()));
     }
     let object = json!({

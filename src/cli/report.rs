@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::address::Commit;
-use crate::arrival::ArrivalError;
+use crate::arrival;
 use crate::artifact::Name;
 use crate::catalog::Catalog;
 use crate::chronicle::{Chronicle, Inquiry, Kept, Page};
@@ -83,8 +83,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     );
     match path {
         Some(path) => {
-            let failed = |source| ArrivalError::Target { path: path.to_owned(), source };
-            files::replace(path, html.clone().into_bytes(), session.config.limits().timeout).await.map_err(failed)?;
+            arrival::write(path, html.clone().into_bytes(), session.config.limits().timeout).await?;
             session.report.log(&format!("reported {what}"));
         }
         None if arguments.dry_run => session.report.log(&format!("would report {what}")),

@@ -46,8 +46,10 @@ pub(super) fn arrival(error: &ArrivalError) -> Verdict {
         ArrivalError::NoDirectory(_) => {
             advised(Kind::Conflict, "name another directory with -o, or one file with --as")
         }
-        ArrivalError::Occupied(_) => {
-            advised(Kind::Conflict, "name another target with -o or --as (`--as -` is standard output)")
+        ArrivalError::Occupied(_) => advised(Kind::Conflict, "name another target (`--as -` is standard output)"),
+        // With -o its directory was made.
+        ArrivalError::Target { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            advised(Kind::NotFound, "check the path, and that its directory is there: --as makes none")
         }
         ArrivalError::Target { source, .. } | ArrivalError::Output(source) => local(source),
         ArrivalError::Store { source, .. } => store(source),

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Temporary, blocking, version_of};
+use super::{Temporary, blocking, open_at_once, version_of};
 use crate::artifact::Digest;
 use crate::store::is_same;
 
@@ -15,11 +15,12 @@ use crate::store::is_same;
 /// symbolic link is followed, and permissions are kept.
 ///
 /// # Errors
-/// The system's; then the file is what it was.
+/// The system's, and what is no regular file; then what stands there is what it was.
 pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], patience: Duration) -> io::Result<bool> {
     let target = if path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
-    let mut old = match File::open(&target) {
-        Ok(old) => Some(old),
+    let mut old = match open_at_once(&target) {
+        Ok(old) if old.metadata()?.is_file() => Some(old),
+        Ok(_) => return Err(io::Error::other("it is not a regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
@@ -49,15 +50,17 @@ pub fn swap(path: &Path, holds: impl Fn(Option<Digest>) -> bool, text: &[u8], pa
     }
 }
 
-/// Writes a file whole or not at all, whatever stands there, and whoever else writes it at the same time: the last one's bytes stay.
+/// Writes a file whole or not at all, whatever stands there, and whoever else writes it at the same time: the last one's bytes stay. A symbolic
+/// link is replaced like a file, and not what it leads to.
 ///
 /// # Errors
-/// The system's; then the file is what others made of it.
+/// The system's, and what is no regular file; then what stands there is what others made of it.
 pub async fn replace(path: &Path, bytes: Vec<u8>, patience: Duration) -> io::Result<()> {
     let path = path.to_owned();
     blocking(move || {
         let began = Instant::now();
-        while !swap(&path, |_| true, &bytes, patience)? {
+        let write = || if path.is_symlink() { put(&path, &bytes) } else { swap(&path, |_| true, &bytes, patience) };
+        while !write()? {
             if began.elapsed() > patience {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "others write it again and again"));
             }
@@ -65,6 +68,13 @@ pub async fn replace(path: &Path, bytes: Vec<u8>, patience: Duration) -> io::Res
         Ok(())
     })
     .await
+}
+
+/// Puts a file in the place of a link.
+fn put(link: &Path, text: &[u8]) -> io::Result<bool> {
+    let Temporary::Beside(mut new, target) = Temporary::new(Some(link), None)? else { return Ok(false) };
+    new.as_file_mut().write_all(text)?;
+    Temporary::Beside(new, target).keep().map(|()| true)
 }
 
 /// Takes the kernel's lock on a file, where the file system has any.

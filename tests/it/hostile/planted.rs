@@ -66,6 +66,36 @@ fn a_link_under_an_artifacts_name_is_replaced_or_refused_and_never_followed() {
     }
 }
 
+#[test]
+fn what_a_lock_or_a_report_is_written_to_is_a_file_or_refused_before_it_is_opened() {
+    let (sandbox, _, targets) = trap();
+    let (page, lock) = (["report", "--as", "out"], ["lock", "--as", "out"]);
+    let out = sandbox.path("repo/out");
+    for arguments in [page, lock] {
+        for (target, code) in targets.iter().zip([0, 7, 0, 7, 7]) {
+            symlink(target, &out).unwrap();
+            let ran = run(&sandbox, &arguments);
+            assert_eq!(ran.code, Some(code), "{}: {ran}", target.display());
+            assert_eq!(out.is_symlink(), code != 0);
+            expect_untouched(&sandbox);
+            std::fs::remove_file(&out).unwrap();
+        }
+        let socket = std::os::unix::net::UnixListener::bind(sandbox.path("socket")).unwrap();
+        for occupant in ["../pipe", "../socket", "../elsewhere"] {
+            let ran = run(&sandbox, &[arguments[0], "--as", occupant]);
+            assert_eq!(ran.code, Some(7), "{ran}");
+            assert!(ran.stderr.contains(&format!("{occupant} is not a regular file and is not replaced")), "{ran}");
+            assert!(ran.stderr.contains("hint: name another target (`--as -` is standard output)"), "{ran}");
+            expect_untouched(&sandbox);
+        }
+        drop(socket);
+        std::fs::remove_file(sandbox.path("socket")).unwrap();
+        let ran = run(&sandbox, &[arguments[0], "--as", "../absent/out"]);
+        assert!(ran.code == Some(3) && ran.stderr.contains("../absent/out cannot be written"), "{ran}");
+        assert!(ran.stderr.contains("that its directory is there: --as makes none"), "{ran}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_link_to_what_is_open_in_a_process_is_the_systems_and_never_replaced() {
