@@ -22,7 +22,7 @@ use crate::store::{self, Progress};
 pub use abandoned::BEGIN as DRAFT;
 pub use copy::copy;
 pub use drain::{DrainError, drain, drain_into};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, hold};
 pub use program::{
     Standing, is_program, is_same, is_taken, path_of, place_program, remove, rename, set_aside, standing,
 };

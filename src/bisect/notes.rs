@@ -72,7 +72,7 @@ impl Notes {
             bad: question.bad.to_string(),
             store,
         };
-        let mut ledger = take(directory)?;
+        let mut ledger = take(directory, Ledger::open)?;
         let malformed = || BisectError::Malformed(directory.join(FILE));
         let (first, rest) = match ledger.lines().split_first() {
             Some((first, rest)) => (Some(serde_json::from_str(first).map_err(|_| malformed())?), rest),
@@ -95,8 +95,9 @@ impl Notes {
     /// # Errors
     /// [`BisectError::Busy`] and [`BisectError::Notes`].
     pub fn forget(directory: &Path) -> Result<bool, BisectError> {
-        let is_there = files::read_whole(&directory.join(FILE)).is_ok_and(|found| found.is_some());
-        let _ours = if is_there { Some(take(directory)?) } else { None };
+        let is_there = files::inspect(&directory.join(FILE)).is_ok();
+        // Nobody need be able to read what is to be forgotten.
+        let _ours = if is_there { Some(take(directory, files::hold)?) } else { None };
         remove(directory)?;
         Ok(is_there)
     }
@@ -173,12 +174,14 @@ impl Drop for Notes {
     }
 }
 
-/// Takes the ledger, which nobody else may have.
-fn take(directory: &Path) -> Result<Ledger, BisectError> {
+/// Takes the ledger, which nobody else may have, in one way or another.
+fn take<T>(directory: &Path, open: impl FnOnce(&Path) -> io::Result<Option<T>>) -> Result<T, BisectError> {
     let path = directory.join(FILE);
-    let opened = files::make_directory(directory).and_then(|()| Ledger::open(&path));
-    let opened = opened.map_err(|source| BisectError::Notes { path: path.clone(), source })?;
-    opened.ok_or_else(|| BisectError::Busy(path))
+    match files::make_directory(directory).and_then(|()| open(&path)) {
+        Ok(opened) => opened.ok_or(BisectError::Busy(path)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(BisectError::Malformed(path)),
+        Err(source) => Err(BisectError::Notes { path, source }),
+    }
 }
 
 fn remove(directory: &Path) -> Result<(), BisectError> {

@@ -18,31 +18,18 @@ impl Ledger {
     /// counts for nothing, and goes.
     ///
     /// # Errors
-    /// The system's, and what is no text.
+    /// The system's, and [`io::ErrorKind::InvalidData`] where it is no text.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
-        loop {
-            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                // Who works on such a disk sees to it that there is one.
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-            // Whoever had it may have removed it.
-            let opened = file.metadata()?;
-            if !std::fs::metadata(path).is_ok_and(|now| is_same(&opened, &now)) {
-                continue;
-            }
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            let whole = text.rfind('\n').map_or(0, |end| end + 1);
-            if whole < text.len() {
-                file.set_len(whole as u64)?;
-                text.truncate(whole);
-            }
-            return Ok(Some(Self { file, lines: text.lines().map(str::to_owned).collect() }));
+        let Some(mut file) = hold(path)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let read = file.read_to_end(&mut bytes)?;
+        bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
+        let whole = bytes.len();
+        let text = String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        if whole < read {
+            file.set_len(whole as u64)?;
         }
+        Ok(Some(Self { file, lines: text.lines().map(str::to_owned).collect() }))
     }
 
     /// Returns its lines.
@@ -73,5 +60,27 @@ impl Ledger {
         self.file.set_len(0)?;
         self.lines.clear();
         Ok(())
+    }
+}
+
+/// Takes the file of a ledger, whatever is in it, from all others for as long as it is open; none where another process has it.
+///
+/// # Errors
+/// The system's.
+pub fn hold(path: &Path) -> io::Result<Option<File>> {
+    loop {
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            // Who works on such a disk sees to it that there is one.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // Whoever had it may have removed it.
+        let opened = file.metadata()?;
+        if std::fs::metadata(path).is_ok_and(|now| is_same(&opened, &now)) {
+            return Ok(Some(file));
+        }
     }
 }

@@ -241,20 +241,23 @@ fn what_was_cut_short_or_is_no_notes_misleads_nobody() {
     let path = history.sandbox.path(VERDICTS);
     let text = std::fs::read_to_string(&path).unwrap();
     // A power cut in the middle of a line.
-    std::fs::write(&path, format!("{text}{{\"commit\":\"{}\",\"ver", history.ids[3])).unwrap();
+    std::fs::write(&path, [text.as_bytes(), b"{\"commit\":\"", history.ids[3].as_bytes(), b"\",\"ver\xc3"].concat())
+        .unwrap();
     let (told, tried) = history.bisected();
     assert_eq!((&told["bad"]["commit"], &told["steps"]), (&json!(history.culprit()), &json!(whole.len())));
     assert_eq!(tried, whole[1..]);
 
-    for wrong in ["nonsense\n", "{\"name\":\"app\"}\n", &format!("{}{{\"commit\":\"x\",\"verdict\":\"good\"}}\n", text)]
-    {
+    let no_commit = format!("{text}{{\"commit\":\"x\",\"verdict\":\"good\"}}\n");
+    for wrong in [b"nonsense\n".as_slice(), b"{\"name\":\"app\"}\n", no_commit.as_bytes(), b"\xff\n"] {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, wrong).unwrap();
         let ran = history.run(&[], TEST);
         assert_eq!(ran.code, Some(1), "{ran}");
         assert!(ran.stderr.contains("is no notes of a bisection") && ran.stderr.contains("--reset"), "{ran}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), wrong);
-        assert_eq!(history.sandbox.run(&["bisect", "--reset"]).code, Some(0));
+        assert_eq!(std::fs::read(&path).unwrap(), wrong);
+        let ran = history.sandbox.run(&["bisect", "--reset"]);
+        assert!(ran.code == Some(0) && ran.stderr.contains("the bisection is forgotten"), "{ran}");
+        assert!(!history.is_under_way());
     }
 }
 
