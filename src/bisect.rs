@@ -19,10 +19,11 @@ use crate::event::Event;
 use crate::metafile::Record;
 use crate::world::World;
 use ahead::{Ahead, Fetcher};
+use notes::Others;
 use range::{Build, Range};
 
-pub use error::BisectError;
-pub use notes::Notes;
+pub use error::{BisectError, UnderWay};
+pub use notes::{By, Notes};
 
 /// Says what is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +207,9 @@ impl Search<'_> {
             tries: self.bisection.tries(),
             verdicts: self.notes.verdicts().len(),
         });
+        if let Some(Others { verdicts, by }) = self.notes.others().cloned() {
+            self.world.observer.observe(&Event::GivenBefore { verdicts, by });
+        }
     }
 
     /// Says what is known at the end.

@@ -149,6 +149,13 @@ pub enum Event {
         /// What was said of it.
         verdict: Verdict,
     },
+    /// A bisection goes on with verdicts that somebody else gave than who tries builds now.
+    GivenBefore {
+        /// How many verdicts.
+        verdicts: usize,
+        /// The command that gave the latest of them, with its arguments; without any, it was a person.
+        by: Vec<String>,
+    },
     /// A bisection ended, and nothing shows that good builds were told from bad ones.
     NotToldApart {
         /// The artifact.

@@ -210,6 +210,7 @@ impl Observer for Report {
                 };
                 self.log(&format!("{name} of {} {verdict}", commit.short()));
             }
+            Event::GivenBefore { verdicts, by } => self.warning(&given_before(*verdicts, by)),
             Event::NotToldApart { name, good, bad, steps } => {
                 let (what, but) = not_told_apart(name, *good, *bad);
                 self.warning(&match steps {
@@ -242,6 +243,19 @@ impl Observer for Report {
                 self.warning(&format!("{name} at {commit} has no recorded digest: its bytes are not verified"));
             }
         }
+    }
+}
+
+/// Returns whose verdicts a bisection goes on with.
+fn given_before(verdicts: usize, by: &[String]) -> String {
+    let by = if by.is_empty() { "hand".to_owned() } else { format!("another command, `{}`", words::command(by)) };
+    match verdicts {
+        1 => format!(
+            "1 verdict was given before by {by}: it counts here, too, and `metalogic bisect --reset` forgets it"
+        ),
+        _ => format!(
+            "{verdicts} verdicts were given before, the latest by {by}: they count here, too, and `metalogic bisect --reset` forgets them"
+        ),
     }
 }
 

@@ -81,6 +81,12 @@ pub fn word(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
 }
 
+/// Returns a command as a shell takes it.
+#[must_use]
+pub fn command(words: &[String]) -> String {
+    words.iter().map(|text| word(text)).collect::<Vec<_>>().join(" ")
+}
+
 fn written_out(text: &str, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
     replaced(text, odd, |c, plain| plain.extend(c.escape_debug()))
 }

@@ -70,19 +70,8 @@ pub enum BisectError {
         at: Commit,
     },
     /// Another bisection is under way, and somebody has tried builds for it.
-    #[error("the bisection of {name} between {good} and {bad} is under way, with {}", counted(*.verdicts))]
-    UnderWay {
-        /// Its artifact.
-        name: Name,
-        /// Its good commit.
-        good: Commit,
-        /// Its bad commit.
-        bad: Commit,
-        /// The store that it is of.
-        store: String,
-        /// How many verdicts it has.
-        verdicts: usize,
-    },
+    #[error("the bisection of {} between {} and {} is under way, with {}", .0.name, .0.good, .0.bad, counted(.0.verdicts))]
+    UnderWay(Box<UnderWay>),
     /// Another process is at it.
     #[error("another process bisects here: it has {}", .0.display())]
     Busy(PathBuf),
@@ -137,6 +126,23 @@ pub enum BisectError {
     /// The store does not do what it was asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Describes the bisection that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Its artifact.
+    pub name: Name,
+    /// Its good commit.
+    pub good: Commit,
+    /// Its bad commit.
+    pub bad: Commit,
+    /// The store that it is of.
+    pub store: String,
+    /// The command that gave its latest verdict; no words where a person did, and where that is not known.
+    pub command: Vec<String>,
+    /// How many verdicts it has.
+    pub verdicts: usize,
 }
 
 /// Says how a command ended.

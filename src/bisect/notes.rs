@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{BisectError, Question};
+use super::{BisectError, Question, UnderWay};
 use crate::address::Commit;
 use crate::bisection::Verdict;
 use crate::files::{self, Ledger};
@@ -23,17 +23,34 @@ pub struct Notes {
     ledger: Ledger,
     asked: Asked,
     said: Said,
+    by: By,
 }
+
+/// Says who tries builds: a command and its arguments; without any, a person.
+pub type By = Vec<String>;
 
 /// Holds what was said.
 #[derive(Debug, Default)]
 struct Said {
     /// Of builds, in the order in which it was.
     verdicts: Vec<(Commit, Verdict)>,
+    /// Who gave the latest verdict, where that is known.
+    by: Option<By>,
+    /// The verdicts that somebody else gave.
+    others: Option<Others>,
     /// Whether the command is known to run.
     runs: bool,
-    /// Whether it was heard to say of the build that is said to be good that it is.
+    /// Whether any was heard to say of the build that is said to be good that it is.
     good: bool,
+}
+
+/// Describes verdicts that somebody else gave than who tries builds now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Others {
+    /// How many there are.
+    pub(super) verdicts: usize,
+    /// Who gave the latest.
+    pub(super) by: By,
 }
 
 /// Holds what was asked, as it is written down.
@@ -45,27 +62,34 @@ struct Asked {
     store: String,
 }
 
-/// Holds a line of the notes after the first.
+/// Holds a line of the notes after the first. Earlier versions did not say by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Note {
     /// What was said of a build.
-    Verdict { commit: String, verdict: Verdict },
+    Verdict {
+        commit: String,
+        verdict: Verdict,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<By>,
+    },
     /// The command was seen to run with the good build, and maybe to say that it is good.
     Runs {
         runs: bool,
         #[serde(default)]
         good: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<By>,
     },
 }
 
 impl Notes {
-    /// Opens the notes of a bisection of a store's builds in a directory, and goes on with what is noted there. Another question that nobody has
-    /// answered anything of is forgotten.
+    /// Opens the notes of a bisection of a store's builds in a directory for whoever tries them now, and goes on with what is noted there. Another
+    /// question that nobody has answered anything of is forgotten.
     ///
     /// # Errors
     /// [`BisectError::UnderWay`], [`BisectError::Busy`], [`BisectError::Malformed`] and [`BisectError::Notes`].
-    pub fn open(directory: &Path, question: &Question, store: String) -> Result<Self, BisectError> {
+    pub fn open(directory: &Path, question: &Question, store: String, by: By) -> Result<Self, BisectError> {
         let asked = Asked {
             name: question.name.to_string(),
             good: question.good.to_string(),
@@ -79,15 +103,15 @@ impl Notes {
             None => (None, [].as_slice()),
         };
         let rest: Result<Vec<Note>, _> = rest.iter().map(|line| serde_json::from_str(line)).collect();
-        let said = read(&rest.map_err(|_| malformed())?).ok_or_else(malformed)?;
+        let said = read(rest.map_err(|_| malformed())?, &by).ok_or_else(malformed)?;
         if first.as_ref() == Some(&asked) {
-            return Ok(Self { directory: directory.to_owned(), ledger, asked, said });
+            return Ok(Self { directory: directory.to_owned(), ledger, asked, said, by });
         }
         if let Some(other) = first.filter(|_| !said.verdicts.is_empty()) {
-            return Err(under_way(other, said.verdicts.len()).ok_or_else(malformed)?);
+            return Err(under_way(other, said).ok_or_else(malformed)?);
         }
         ledger.clear().map_err(|source| BisectError::Notes { path: directory.join(FILE), source })?;
-        Ok(Self { directory: directory.to_owned(), ledger, asked, said: Said::default() })
+        Ok(Self { directory: directory.to_owned(), ledger, asked, said: Said::default(), by })
     }
 
     /// Forgets what is noted in a directory, if anything is; says whether it was.
@@ -113,6 +137,11 @@ impl Notes {
         &self.said.verdicts
     }
 
+    /// Returns what is known of the verdicts that somebody else gave; none where there is none.
+    pub(super) fn others(&self) -> Option<&Others> {
+        self.said.others.as_ref()
+    }
+
     /// Says whether the command is known to run.
     pub(super) fn runs(&self) -> bool {
         self.said.runs
@@ -134,15 +163,16 @@ impl Notes {
 
     /// Writes down what was said of a build: it is on disk when this returns.
     pub(super) fn note(&mut self, commit: Commit, verdict: Verdict) -> Result<(), BisectError> {
-        self.add(serde_json::to_string(&Note::Verdict { commit: commit.to_string(), verdict }))?;
+        let by = Some(self.by.clone());
+        self.add(serde_json::to_string(&Note::Verdict { commit: commit.to_string(), verdict, by }))?;
         self.said.verdicts.push((commit, verdict));
         Ok(())
     }
 
     /// Writes down that the command was seen to run with the good build, and whether it said that it is good.
     pub(super) fn note_that_it_runs(&mut self, good: bool) -> Result<(), BisectError> {
-        self.add(serde_json::to_string(&Note::Runs { runs: true, good }))?;
-        (self.said.runs, self.said.good) = (true, good);
+        self.add(serde_json::to_string(&Note::Runs { runs: true, good, by: Some(self.by.clone()) }))?;
+        (self.said.runs, self.said.good) = (true, self.said.good || good);
         Ok(())
     }
 
@@ -189,14 +219,22 @@ fn remove(directory: &Path) -> Result<(), BisectError> {
     removed.map_err(|source| BisectError::Notes { path: directory.to_owned(), source })
 }
 
-/// Reads what was said; none where a line names no commit.
-fn read(notes: &[Note]) -> Option<Said> {
+/// Reads what was said, for whoever tries builds now; none where a line names no commit.
+fn read(notes: Vec<Note>, own: &By) -> Option<Said> {
     let mut said = Said::default();
     for note in notes {
         match note {
-            Note::Verdict { commit, verdict } => said.verdicts.push((commit.parse().ok()?, *verdict)),
-            Note::Runs { runs, good } => {
-                said.runs |= runs;
+            Note::Verdict { commit, verdict, by } => {
+                said.verdicts.push((commit.parse().ok()?, verdict));
+                if let Some(by) = by.clone().filter(|by| by != own) {
+                    let verdicts = said.others.map_or(1, |others| others.verdicts + 1);
+                    said.others = Some(Others { verdicts, by });
+                }
+                said.by = by.or(said.by);
+            }
+            Note::Runs { runs, good, by } => {
+                // That another command runs says nothing of this one.
+                said.runs |= runs && by.is_none_or(|by| by == *own);
                 said.good |= good;
             }
         }
@@ -204,8 +242,9 @@ fn read(notes: &[Note]) -> Option<Said> {
     Some(said)
 }
 
-fn under_way(other: Asked, verdicts: usize) -> Option<BisectError> {
+fn under_way(other: Asked, said: Said) -> Option<BisectError> {
     let Asked { name, good, bad, store } = other;
     let (name, good, bad) = (name.parse().ok()?, good.parse().ok()?, bad.parse().ok()?);
-    Some(BisectError::UnderWay { name, good, bad, store, verdicts })
+    let (command, verdicts) = (said.by.unwrap_or_default(), said.verdicts.len());
+    Some(BisectError::UnderWay(Box::new(UnderWay { name, good, bad, store, command, verdicts })))
 }

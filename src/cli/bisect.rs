@@ -35,7 +35,8 @@ const DIRECTORY: &str = "metalogic-bisect";
 /// the build, 1 to 124, 126 and 127 are bad (but the first 126 or 127 is held against the good build: a command that ends so with that does not run
 /// at all), and 128 or above, or a signal, ends the run. What it prints goes to standard error. Without a command you are asked.
 ///
-/// A run that ended, by whatever, is gone on with by the same command; nothing is asked twice. The end is the first bad build, the last good one and
+/// A run that ended, by whatever, is gone on with by the same command; nothing is asked twice. Where another one, or a person, gave the verdicts
+/// that are known, a warning says so. The end is the first bad build, the last good one and
 /// the commits between. Exit 3 where builds that were skipped leave open which it is. Where no try showed a good build, or none a bad one, a warning
 /// says so: a test that always says the same comes to an end, too.
 #[derive(Debug, clap::Args)]
@@ -65,11 +66,12 @@ pub(crate) async fn run(session: &Session, arguments: Arguments) -> anyhow::Resu
     let (Some(name), Some(good)) = (arguments.name, arguments.good) else {
         return reset(session, &directory);
     };
+    let by = arguments.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let judge = judge(session, arguments.command)?;
     let (good, bad) = (session.commit(Some(&good))?, session.commit(arguments.bad.as_deref())?);
     let question = Question { name, good, bad };
     let ports = session.ports().await?;
-    let mut notes = Notes::open(&directory, &question, ports.store.root())?;
+    let mut notes = Notes::open(&directory, &question, ports.store.root(), by)?;
     let found = match bisect::bisect(session.world(&ports), &question, &mut notes, &*judge).await {
         Err(error @ BisectError::NeverBuilt { .. }) => return Err(never_built(session, &ports, &question, error).await),
         found => found?,

@@ -3,7 +3,7 @@
 use super::arrival::arrival;
 use super::{Kind, Verdict, advised, ancestry, local, plain, store};
 use crate::artifact::Name;
-use crate::bisect::BisectError;
+use crate::bisect::{BisectError, UnderWay};
 use crate::words;
 
 /// What ends a bisection that is not to be gone on with.
@@ -52,13 +52,7 @@ pub(super) fn bisect(error: &BisectError) -> Verdict {
             Kind::Usage,
             "so what changed is not this artifact: bisect another one, or look at configuration and data",
         ),
-        BisectError::UnderWay { name, good, bad, store, .. } => advised(
-            Kind::Conflict,
-            format!(
-                "`metalogic bisect {name} --good {good} --bad {bad} --store {}` goes on with it, {RESET}",
-                words::word(store)
-            ),
-        ),
+        BisectError::UnderWay(other) => advised(Kind::Conflict, going_on(other)),
         BisectError::Busy(_) => advised(Kind::Conflict, "wait for it, or end it"),
         BisectError::Malformed(_) => advised(Kind::Other, format!("it may be of another version: {RESET}")),
         BisectError::Notes { source, .. } => local(source),
@@ -74,4 +68,11 @@ pub(super) fn bisect(error: &BisectError) -> Verdict {
         BisectError::Ancestry(source) => ancestry(source),
         BisectError::Store(source) => store(source),
     }
+}
+
+/// Says how to go on with a bisection that is under way.
+fn going_on(other: &UnderWay) -> String {
+    let UnderWay { name, good, bad, store, .. } = other;
+    let store = words::word(store);
+    format!("`metalogic bisect {name} --good {good} --bad {bad} --store {store}` goes on with it, {RESET}")
 }

@@ -8,7 +8,8 @@ use crate::sandbox::Ran;
 fn warnings(ran: &Ran) -> Vec<&str> {
     ran.stderr
         .lines()
-        .filter_map(|line| line.strip_prefix("warning: ").filter(|line| !line.contains("no recorded")))
+        .filter_map(|line| line.strip_prefix("warning: "))
+        .filter(|line| !line.contains("no recorded") && !line.contains("given before"))
         .collect()
 }
 

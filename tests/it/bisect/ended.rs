@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{History, TEST};
 use crate::killed::running::Running;
+use crate::sandbox::Ran;
 
 const VERDICTS: &str = "repo/.git/metalogic-bisect/verdicts";
 
@@ -274,4 +275,61 @@ fn builds_that_end_late_are_taken_into_account_and_verdicts_stay() {
     assert_eq!(told["bad"]["commit"], history.culprit());
     assert!(tried.iter().all(|commit| history.ids[21..40].contains(commit)), "{tried:?}");
     assert_eq!(told["steps"], json!(tried.len() + 1));
+}
+
+#[test]
+fn whose_verdicts_are_gone_on_with_is_said_where_it_was_somebody_else() {
+    let history = History::line(30, 11);
+    history.build_all();
+    let first = format!("grep -q verdict ../{VERDICTS} && exit 130; {TEST} # \u{9b}");
+    let warned = |ran: &Ran| ran.stderr.lines().find(|line| line.contains("given before")).map(str::to_owned);
+    assert_eq!(history.run(&[], &first).code, Some(1));
+    let ran = history.run(&[], &first);
+    assert_eq!((ran.code, warned(&ran)), (Some(1), None), "{ran}");
+    let noted = history.sandbox.read(VERDICTS);
+    let went_on = |notes: &str| {
+        history.sandbox.write(VERDICTS, notes);
+        let ran = history.run(&[], TEST);
+        assert!(ran.code == Some(0) && ran.stderr.contains("1 verdict known already"), "{ran}");
+        assert!(ran.stdout.contains(&format!("first bad: app of {}", history.culprit())), "{ran}");
+        warned(&ran)
+    };
+    let told = went_on(&noted).unwrap();
+    assert!(
+        told.starts_with("warning: 1 verdict was given before by another command, `sh -c 'grep -q verdict"),
+        "{told}"
+    );
+    assert!(told.contains(r"\u{9b}' '{}'`: it counts here, too, and `metalogic bisect --reset` forgets it"), "{told}");
+    let with = |by: Option<Value>| {
+        let line = |line: &str| {
+            let mut note: Value = serde_json::from_str(line).unwrap();
+            if note.get("verdict").is_some() {
+                assert_eq!(note["by"], json!(["sh", "-c", first, "{}"]));
+                note.as_object_mut().unwrap().remove("by");
+                by.iter().for_each(|by| note["by"] = by.clone());
+            }
+            format!("{note}\n")
+        };
+        noted.lines().map(line).collect::<String>()
+    };
+    // Nothing is known of those that an earlier version noted.
+    assert_eq!(went_on(&with(None)), None);
+    assert!(went_on(&with(Some(json!([])))).unwrap().contains("1 verdict was given before by hand: it counts"));
+    let long = went_on(&with(Some(json!(["x".repeat(100_000)])))).unwrap();
+    assert!(long.chars().count() < 1100 && long.ends_with("forgets it"), "{long}");
+}
+
+#[test]
+fn that_one_command_runs_says_nothing_of_another() {
+    let history = History::line(30, 3);
+    history.build_all();
+    let first = format!("grep -q verdict ../{VERDICTS} && exit 130; {TEST} || exit 127");
+    assert_eq!(history.run(&[], &first).code, Some(1));
+    assert!(history.sandbox.read(VERDICTS).contains("\"runs\":true"));
+    let ran = history.run(&[], "exit 127");
+    assert!(ran.code == Some(2) && ran.stderr.contains("most likely it was not run at all"), "{ran}");
+    // The one that is known to run is asked of the good build no more.
+    let ran = history.run(&[], &format!("echo $METALOGIC_COMMIT >> ../tried; {first}"));
+    assert_eq!(ran.code, Some(1), "{ran}");
+    assert_eq!(history.run(&[], &first).code, Some(1));
 }

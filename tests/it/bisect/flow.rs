@@ -69,7 +69,7 @@ impl Line {
         let observer: Arc<dyn Observer> = Arc::new(Silent);
         let world = World { store: &self.store, ancestry: &history, observer: &observer, limits: Limits::default() };
         let question = Question { name: "app".parse().unwrap(), good: commit(0), bad: commit(self.commits - 1) };
-        let mut notes = Notes::open(&self.path(), &question, self.store.root())?;
+        let mut notes = Notes::open(&self.path(), &question, self.store.root(), Vec::new())?;
         let found = bisect::bisect(world, &question, &mut notes, judge).await?;
         assert!(self.path().exists(), "what was said is kept until the answer is given");
         notes.finish()?;
