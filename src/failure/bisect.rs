@@ -9,6 +9,9 @@ use crate::words;
 /// What ends a bisection that is not to be gone on with.
 const RESET: &str = "`metalogic bisect --reset` forgets it";
 
+/// The longest command that a hint repeats, in bytes.
+const LONGEST: usize = 500;
+
 /// Says that builds were skipped, each of which may be the first bad one. What is known was answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("which {name} is the first bad one stays open: {} between the last good and the first bad one", skipped(*.builds))]
@@ -72,7 +75,17 @@ pub(super) fn bisect(error: &BisectError) -> Verdict {
 
 /// Says how to go on with a bisection that is under way.
 fn going_on(other: &UnderWay) -> String {
-    let UnderWay { name, good, bad, store, .. } = other;
-    let store = words::word(store);
-    format!("`metalogic bisect {name} --good {good} --bad {bad} --store {store}` goes on with it, {RESET}")
+    let UnderWay { name, good, bad, store, command, .. } = other;
+    let (store, command) = (words::word(store), after_dashes(command));
+    format!("`metalogic bisect {name} --good {good} --bad {bad} --store {store}{command}` goes on with it, {RESET}")
+}
+
+/// Returns what follows the options of a bisection that a command tries builds for. One that would not be read as it is is not repeated.
+fn after_dashes(command: &[String]) -> String {
+    if command.is_empty() {
+        return String::new();
+    }
+    let words = words::command(command);
+    let is_told = words.len() <= LONGEST && !words.contains(words::is_unseen);
+    format!(" -- {}", if is_told { &words } else { "COMMAND..." })
 }

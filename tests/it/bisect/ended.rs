@@ -333,3 +333,29 @@ fn that_one_command_runs_says_nothing_of_another() {
     assert_eq!(ran.code, Some(1), "{ran}");
     assert_eq!(history.run(&[], &first).code, Some(1));
 }
+
+#[test]
+fn the_hint_repeats_the_command_of_the_bisection_that_is_under_way() {
+    let history = History::line(20, 9);
+    history.build_all();
+    let refused = |script: &str| {
+        assert_eq!(history.run(&[], &format!("grep -q verdict ../{VERDICTS} && exit 130; {script}")).code, Some(1));
+        let arguments = ["bisect", "app", "--good", &history.ids[1], "--bad", "main", "--", "true"];
+        let output = history.sandbox.command("repo", &arguments).env("METALOGIC_STORE", "../store").output().unwrap();
+        let ran = history.sandbox.ran("another", &output);
+        assert_eq!(ran.code, Some(7), "{ran}");
+        let hint = ran.stderr.split_once("hint: `metalogic ").unwrap().1.split_once("` goes on").unwrap().0.to_owned();
+        (hint, ran.stderr)
+    };
+    let script = "[ \"$0\" = 'it'\\''s' ]; exit 0";
+    let (hint, _) = refused(script);
+    let expected = format!("grep -q verdict ../{VERDICTS} && exit 130; {script}");
+    let words = history.sandbox.plain_command("sh").args(["-c", &format!("printf '%s\\n' {hint}")]).output().unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.ends_with(&format!("\n--\nsh\n-c\n{expected}\n{{}}\n")), "{words}");
+    for odd in ["exit 0\n#", "exit 0 # \u{202e}", &format!("exit 0 # {}", "x".repeat(1000))] {
+        history.sandbox.done(&["bisect", "--reset"]);
+        let (hint, told) = refused(odd);
+        assert!(hint.ends_with(" -- COMMAND..."), "{told}");
+    }
+}
