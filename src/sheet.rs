@@ -17,7 +17,7 @@ use crate::artifact::Digest;
 use crate::moment::Moment;
 use crate::words;
 
-pub use grid::{Gap, Grid, Line};
+pub use grid::{CELLS, COLUMNS, Gap, Grid, Line};
 pub use standing::Standing;
 
 const STYLE: &str = include_str!("sheet/sheet.css");

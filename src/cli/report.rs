@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::address::Commit;
 use crate::arrival;
 use crate::artifact::Name;
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
 use crate::chronicle::{Chronicle, Inquiry, Kept, Page};
 use crate::cli::log;
 use crate::cli::past::Past;
@@ -58,8 +58,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
     let ports = session.ports().await?;
     let catalog = session.catalog_if_any(&ports, commit).await?;
     let standings = standings(session, &ports, catalog.as_ref(), commit).await?;
-    let names = standings.iter().flatten().map(|standing| standing.name.clone()).collect();
-    let mut grid = Grid::new(names);
+    let mut grid = Grid::new(preferred(catalog.as_ref(), standings.as_deref().unwrap_or_default()));
     let past = Past::new(session, &ports, commit, catalog);
     let ends = tell(session, &ports, arguments, &past, commit, &mut grid).await?;
     let sheet = Sheet {
@@ -74,6 +73,15 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         bytes: report::bytes,
     };
     let html = sheet.to_html();
+    if grid.left_out() > 0 {
+        session.report.warning(&format!(
+            "the page has room for {} artifacts by {} commits, and leaves out {} more: a registry says which count, with fewer commits (-n) there \
+             may be room for more, and `metalogic log --artifact NAME` tells of any",
+            grid.artifacts(),
+            grid.commits(),
+            grid.left_out()
+        ));
+    }
     let path = file.filter(|_| !arguments.dry_run);
     let what = format!(
         "{} commits by {} artifacts in {}",
@@ -119,6 +127,16 @@ fn file<'a>(session: &Session, arguments: &'a Arguments) -> Result<Option<&'a Pa
         return Err(usage(message, "name a file with --as FILE.html"));
     }
     Ok(is_file.then_some(file))
+}
+
+/// Returns the artifacts of the newest commit as they are preferred where there is no room for all: those of the registry, then those that were
+/// built nearest.
+fn preferred(catalog: Option<&Catalog>, standings: &[Standing]) -> Vec<Name> {
+    let is_ours =
+        |name: &Name| catalog.is_some_and(|catalog| matches!(catalog.standing(name), catalog::Standing::Ours));
+    let mut standings: Vec<&Standing> = standings.iter().collect();
+    standings.sort_by_key(|standing| (!is_ours(&standing.name), standing.steps.unwrap_or(usize::MAX)));
+    standings.into_iter().map(|standing| standing.name.clone()).collect()
 }
 
 /// Returns how the artifacts of the newest commit stand; none where nothing says which it has.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexSet;
 use maud::{Markup, html};
 
 use super::entries::{Entries, Entry};
@@ -25,6 +26,13 @@ const GROUP: usize = 50;
 
 /// With more commits a table is long.
 const LONG: usize = 2 * GROUP;
+
+/// The most columns: a team that has more artifacts looks for one, and scans none of them.
+pub const COLUMNS: usize = 1_000;
+
+/// The most cells: more are a page of a hundred megabytes, which no browser lays out in the time that anybody waits. Where nothing says which
+/// artifacts count, each commit may name thousands of its own, and every commit would have a cell for each of them.
+pub const CELLS: usize = 1_000_000;
 
 /// Tells of one commit.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,10 +62,14 @@ pub enum Gap {
     Malformed(String),
 }
 
-/// Holds commits, the newest first, in little room: what is known of a build is held once, however many commits inherit it.
+/// Holds commits, the newest first, in little room: what is known of a build is held once, however many commits inherit it. It has no more than
+/// [`COLUMNS`] columns and [`CELLS`] cells.
 #[derive(Debug, Default)]
 pub struct Grid {
-    names: BTreeSet<Name>,
+    /// The artifacts that have a column as long as there is room, in the order in which they are preferred.
+    names: IndexSet<Name>,
+    /// Those that have none.
+    beyond: BTreeSet<Name>,
     rows: Vec<Row>,
     entries: Entries,
 }
@@ -74,10 +86,27 @@ struct Row {
 }
 
 impl Grid {
-    /// Begins with the artifacts that have a column even where no commit says anything of them.
+    /// Begins with the artifacts that have a column even where no commit says anything of them, those that are preferred first. Behind them come
+    /// those that later commits name, as they are met.
     #[must_use]
-    pub fn new(names: BTreeSet<Name>) -> Self {
-        Self { names, ..Self::default() }
+    pub fn new(names: impl IntoIterator<Item = Name>) -> Self {
+        let mut grid = Self::default();
+        for name in names {
+            grid.has_room(&name);
+        }
+        grid
+    }
+
+    /// Says whether an artifact may have a column.
+    fn has_room(&mut self, name: &Name) -> bool {
+        if self.names.len() < COLUMNS {
+            self.names.insert(name.clone());
+        }
+        let has_room = self.names.contains(name);
+        if !has_room {
+            self.beyond.insert(name.clone());
+        }
+        has_room
     }
 
     /// Adds the next commit.
@@ -85,12 +114,14 @@ impl Grid {
         let Line { commit, parent, subject, time, gap, verdicts, others } = line;
         let mut cells = BTreeMap::new();
         for (name, Verdict { state, from, record, attempt }) in verdicts {
+            if !self.has_room(&name) {
+                continue;
+            }
             let build = from.map(|from| self.entries.build(&name, from, record));
             let entry = match attempt {
                 Some(attempt) => Some(Entry::Attempt(self.entries.attempt(&name, commit, attempt, build))),
                 None => build.map(Entry::Build),
             };
-            self.names.insert(name.clone());
             cells.insert(name, (state, entry));
         }
         self.rows.push(Row { commit, parent, subject, time, gap, others, cells });
@@ -102,10 +133,21 @@ impl Grid {
         self.rows.len()
     }
 
-    /// Returns how many artifacts it has.
+    /// Returns how many artifacts have a column.
     #[must_use]
     pub fn artifacts(&self) -> usize {
-        self.names.len()
+        self.names.len().min(CELLS / self.rows.len().max(1))
+    }
+
+    /// Returns how many artifacts were met that have none.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.names.len() + self.beyond.len() - self.artifacts()
+    }
+
+    /// Returns the artifacts that have a column, as they stand side by side.
+    fn columns(&self) -> BTreeSet<&Name> {
+        self.names.iter().take(self.artifacts()).collect()
     }
 
     pub(super) fn entries(&self) -> &Entries {
@@ -123,12 +165,23 @@ pub(super) fn section(sheet: &Sheet<'_>) -> Markup {
         section aria-labelledby="commits" {
             h2 #commits { "Commits" }
             p.note { "As it is stored, and a stored metafile may be behind." }
+            @if sheet.grid.left_out() > 0 { p.note { (left_out(sheet.grid)) } }
             (legend())
             (filter())
             div #grid-scroll.scroll role="region" aria-label="Grid of commits by artifacts" tabindex="0" { (table(sheet)) }
             dialog #pane aria-labelledby="pane-title" {}
         }
     }
+}
+
+/// Says what is not in the grid, and how to see it.
+fn left_out(grid: &Grid) -> String {
+    format!(
+        "This grid has room for {}, and leaves out {} more. Those of the registry come first, then those that were built nearest. A registry says which \
+         count, with fewer commits (-n) there may be room for more, and metalogic log --artifact NAME tells of any.",
+        parts::count(grid.artifacts(), "artifact"),
+        grid.left_out(),
+    )
 }
 
 /// Says what the signs mean.
@@ -175,25 +228,25 @@ fn filter() -> Markup {
 }
 
 fn table(sheet: &Sheet<'_>) -> Markup {
-    let Grid { names, rows, .. } = sheet.grid;
+    let (names, rows) = (sheet.grid.columns(), &sheet.grid.rows);
     html! {
         table #grid .roomy[names.len() <= ROOMY] .long[rows.len() > LONG] {
             caption.heard { "Commits, the newest first, by artifacts. A cell says how the artifact stands at the commit, and leads to what is known of it." }
             thead { tr {
                 th.corner scope="col" { "Commit" }
-                @for name in names { th scope="col" title=(name) { span { (name) } } }
+                @for name in &names { th scope="col" title=(name) { span { (name) } } }
             } }
-            @for group in rows.chunks(GROUP) { tbody { @for row in group { (self::row(row, names)) } } }
+            @for group in rows.chunks(GROUP) { tbody { @for row in group { (self::row(row, &names)) } } }
             tfoot { tr { td.ends colspan=(names.len() + 1) { span { (words::told(sheet.ends)) } } } }
         }
     }
 }
 
-fn row(row: &Row, names: &BTreeSet<Name>) -> Markup {
+fn row(row: &Row, names: &BTreeSet<&Name>) -> Markup {
     html! {
         tr id=(row.commit) data-parent=[row.parent] {
             th scope="row" { (head(row)) }
-            @for name in names { (cell(row.cells.get(name).copied())) }
+            @for name in names { (cell(row.cells.get(*name).copied())) }
         }
         "\n"
     }

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use metalogic::address::Commit;
 use metalogic::artifact::Digest;
+use metalogic::metafile::Record;
+use metalogic::sheet::{CELLS, COLUMNS, Grid, Line};
+use metalogic::state::{State, Verdict};
 use metalogic::words;
 use serde_json::{Value, json};
 
@@ -290,4 +294,60 @@ fn the_file_is_whole_or_absent_and_only_what_was_asked_for_is_written() {
     assert!(Element::page(&sandbox.read("page.html")).tagged("html").len() == 1);
     let beside: Vec<String> = sandbox.tree("").into_iter().filter(|name| name.contains("page")).collect();
     assert_eq!(beside, ["page.html"], "nothing temporary is left");
+}
+
+#[test]
+fn of_more_artifacts_than_a_page_has_room_for_those_that_are_nearest_have_columns_and_the_rest_is_told() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.git("repo", &["rm", "-q", "-f", "artifacts.toml"]);
+    let elsewhere = sandbox.commit("elsewhere");
+    let commits: Vec<String> = (0..3).map(|number| sandbox.commit(&number.to_string())).collect();
+    for (number, commit) in commits.iter().enumerate() {
+        let entry = |at: usize| format!("\"n{number}-{at:03}\":\"{elsewhere}\"");
+        let artifacts = (0..700).map(entry).collect::<Vec<_>>().join(",");
+        let metafile = format!(r#"{{"commit":"{commit}","parent_commit":null,"artifacts":{{{artifacts}}}}}"#);
+        sandbox.write(&format!("repo/.git/metalogic/builds/{commit}/build_meta.json"), metafile);
+    }
+    sandbox.write(&format!("repo/.git/metalogic/builds/{}/z.zip", commits[2]), "built last");
+    let ran = sandbox.run(&["--quiet", "report", "--as", "../page.html"]);
+    let said =
+        "the page has room for 1000 artifacts by 5 commits, and leaves out 1101 more: a registry says which count";
+    assert!(ran.code == Some(0) && ran.stderr.contains(said), "{ran}");
+    let page = Element::page(&sandbox.read("page.html"));
+    let heads = page.id("grid").tagged("thead")[0].tagged("th");
+    let heads: Vec<&str> = heads.iter().filter_map(|head| head.attribute("title")).collect();
+    let of = |commit: &str| heads.iter().filter(|head| head.starts_with(commit)).count();
+    assert_eq!((of("n2-"), of("n1-"), of("n0-"), of("z.zip")), (700, 299, 0, 1));
+    for row in page.id("grid").tagged("tbody")[0].children() {
+        assert_eq!(row.children().len(), 1 + 1000);
+    }
+    let told = "This grid has room for 1000 artifacts, and leaves out 1101 more.";
+    assert!(page.classed("note").iter().any(|note| note.text().starts_with(told)));
+    // Where a registry says which count, nothing is left out.
+    sandbox.write("artifacts.toml", "[projects.p]\nartifacts = [\"n1-003\", \"z.zip\"]\n");
+    let ran = sandbox.run(&["--registry", "../artifacts.toml", "--quiet", "report", "--as", "../page.html"]);
+    assert!(ran.code == Some(0) && !ran.stderr.contains("leaves out"), "{ran}");
+}
+
+#[test]
+fn a_page_has_no_more_cells_than_a_browser_takes_however_many_commits_there_are() {
+    let line = |number: usize, artifacts: usize| {
+        let commit = format!("{:040x}", number + 1).parse().unwrap();
+        let state = |at: usize| (format!("a{at:05}").parse().unwrap(), built(commit));
+        let verdicts = (0..artifacts).map(state).collect();
+        Line { commit, parent: None, subject: None, time: None, gap: None, verdicts, others: BTreeSet::new() }
+    };
+    let mut grid = Grid::new([]);
+    grid.add(line(0, 3 * COLUMNS));
+    assert_eq!((grid.artifacts(), grid.left_out()), (COLUMNS, 2 * COLUMNS));
+    for commits in 2..=4_000 {
+        grid.add(line(commits, 1));
+        assert!(grid.commits() * grid.artifacts() <= CELLS);
+        assert_eq!(grid.artifacts() + grid.left_out(), 3 * COLUMNS);
+    }
+    assert_eq!(grid.artifacts(), CELLS / 4_000);
+}
+
+fn built(commit: Commit) -> Verdict {
+    Verdict { state: State::Built, from: Some(commit), record: Record::default(), attempt: None }
 }
