@@ -102,6 +102,7 @@ pub(crate) async fn run(session: &Session, arguments: &Arguments) -> anyhow::Res
         "path": path.map(|path| path.display().to_string()),
         "commits": grid.commits(),
         "artifacts": grid.artifacts(),
+        "left_out": grid.left_out(),
         "size": html.len(),
         "ends": ends,
         "store": ports.store.root(),
