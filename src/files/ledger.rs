@@ -63,6 +63,13 @@ impl Ledger {
     }
 }
 
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // A child that another thread has just started has the file open too, until it is another program: the lock is not to wait for that.
+        drop(self.file.unlock());
+    }
+}
+
 /// Takes the file of a ledger, whatever is in it, from all others for as long as it is open; none where another process has it.
 ///
 /// # Errors
